@@ -1,0 +1,158 @@
+# Everything that is built or downloaded is below $(BUILD), but for the npm
+# packages in t/node_modules.  "make help" lists the targets.
+
+BUILD ?= build
+FUZZ_TIME ?= 120
+JOBS ?= 2
+T ?=
+
+CC = gcc
+CLANG = clang-14
+export JOBS
+
+out := $(abspath $(BUILD))
+build = tools/build $(out)
+run = t/run --results $(out)/results
+
+proto = $(wildcard src/proto/*.c)
+units = $(patsubst t/unit/%.c,$(out)/unit/%,$(wildcard t/unit/*$(T)*.c))
+fuzzers = $(patsubst t/fuzz/%.c,$(out)/fuzz/%,$(wildcard t/fuzz/*$(T)*.c))
+e2e = $(wildcard t/e2e/*$(T)*.test.mjs)
+workers = $(wildcard t/workers/*$(T)*.test.mjs)
+
+includes = -Isrc/proto -It/lib
+sanitize = -fsanitize=address,undefined -fno-sanitize-recover=all \
+	-fno-omit-frame-pointer
+cflags = -std=c11 -g -O1 -Wall -Wextra -Wpedantic -Werror -MMD -MP \
+	$(includes) $(sanitize)
+
+TEST_NGINX_BINARY ?= $(shell PATH=$$PATH:/usr/sbin command -v nginx)
+TEST_NGINX_MODULE ?= $(out)/ngx_socketio_module.so
+TEST_NGINX_BINARY_ECHO ?= $(TEST_NGINX_BINARY)
+TEST_NGINX_MODULE_ECHO ?= $(out)/echo/ngx_socketio_module.so
+
+nginx_env = TEST_NGINX_BINARY=$(TEST_NGINX_BINARY) \
+	TEST_NGINX_MODULE=$(TEST_NGINX_MODULE) \
+	TEST_NGINX_BINARY_ECHO=$(TEST_NGINX_BINARY_ECHO) \
+	TEST_NGINX_MODULE_ECHO=$(TEST_NGINX_MODULE_ECHO)
+
+# The module is no prerequisite where an nginx that contains it is tested.
+subject = $(if $(TEST_NGINX_MODULE),all echo)
+
+asan_env = TEST_NGINX_BINARY=$(out)/asan/nginx TEST_NGINX_MODULE= \
+	TEST_NGINX_BINARY_ECHO=$(out)/asan/nginx-echo TEST_NGINX_MODULE_ECHO= \
+	ASAN_OPTIONS=exitcode=99 TEST_PATIENCE=12000 \
+	LSAN_OPTIONS=suppressions=$(CURDIR)/t/lsan.supp:print_suppressions=0
+
+
+.DELETE_ON_ERROR:
+.SECONDARY:
+.PHONY: all echo deps deps-run npm run test unit fuzz fuzz-merge e2e workers \
+	asan lint clean help
+
+
+all:
+	@$(build) module
+
+
+echo:
+	@$(build) echo
+
+
+help:
+	@echo "make           the module: $(BUILD)/ngx_socketio_module.so"
+	@echo "make run       nginx with the demo on port 8080, until Ctrl-C"
+	@echo "make test      installs what is needed, then lint, unit, a short"
+	@echo "               fuzz, e2e and workers"
+	@echo "make lint|unit|e2e|workers"
+	@echo "               one of these; T=name picks the files to run"
+	@echo "make fuzz      FUZZ_TIME=120 seconds for each target"
+	@echo "make fuzz-merge"
+	@echo "               adds what fuzzing has found to t/fuzz/corpus"
+	@echo "make asan      e2e and workers under ASan and UBSan"
+	@echo "make echo      the module with the tests' echo (never for use)"
+	@echo "make deps      installs packages for make test"
+	@echo "make clean     removes $(BUILD)"
+
+
+deps:
+	@tools/deps test
+	@$(MAKE) --no-print-directory npm
+
+
+deps-run:
+	@tools/deps run
+
+
+npm: t/node_modules/.stamp
+
+
+t/node_modules/.stamp: t/package-lock.json
+	cd t && npm ci --silent --ignore-scripts
+	@touch $@
+
+
+run: deps-run all
+	@tools/demo $(out)
+
+
+test: deps
+	@$(run) all
+
+
+lint:
+	@$(run) lint t/lint/check
+
+
+unit: $(units)
+	@$(run) unit $(units)
+
+
+$(out)/proto.a: $(patsubst src/proto/%.c,$(out)/proto/%.o,$(proto))
+	@rm -f $@
+	@ar rcs $@ $^
+
+
+$(out)/proto/%.o: src/proto/%.c Makefile
+	@mkdir -p $(@D)
+	@$(CC) $(cflags) -c -o $@ $<
+
+
+$(out)/unit/%: t/unit/%.c $(out)/proto.a Makefile
+	@mkdir -p $(@D)
+	@$(CC) $(cflags) -o $@ $< $(out)/proto.a
+
+
+fuzz: $(fuzzers)
+	@$(run) fuzz --time $(FUZZ_TIME) $(fuzzers)
+
+
+fuzz-merge: $(fuzzers)
+	@$(run) merge $(fuzzers)
+
+
+$(out)/fuzz/%: t/fuzz/%.c $(proto) Makefile
+	@mkdir -p $(@D)
+	@$(CLANG) -std=c11 -g -O1 -Wall -Wextra -Werror -MMD -MP -MF $@.d \
+		$(includes) $(sanitize) -fsanitize=fuzzer -o $@ $< $(proto)
+
+
+e2e: $(subject) npm
+	@$(nginx_env) $(run) node e2e $(e2e)
+
+
+workers: $(subject) npm
+	@$(nginx_env) $(run) node workers $(workers)
+
+
+asan: npm
+	@tools/deps asan
+	@$(build) asan
+	@$(asan_env) $(run)/asan all e2e workers
+
+
+clean:
+	rm -rf $(out)
+
+
+-include $(wildcard $(out)/*/*.d)
