@@ -278,6 +278,14 @@ test_forged(void)
     sio_ring_commit(ring, record);
     ok(sio_ring_at(ring, position) == NULL, "a size below the header's");
 
+    record = sio_ring_reserve(ring, 128);
+    position = record->position + 64;
+    forged.position = position - 1024;
+    forged.size = 64;
+    memcpy((uint8_t *) record + 64, &forged, sizeof(forged));
+    sio_ring_commit(ring, record);
+    ok(sio_ring_at(ring, position) == NULL, "a header of another position");
+
     while (sio_ring_head(ring) < SIO_RING_BEGIN + 1024) {
         append(ring, 128);
     }
