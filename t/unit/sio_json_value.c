@@ -233,7 +233,8 @@ test_walk(void)
     };
 
     v = parse(" [\"]}\\\"[{\",[\"]\",[{\"a]\":\"\\\\\"}],{}] , "
-              "{\"}\":\"\\\"}\"},-1.5e+3,true\n,\tfalse,null,[],{},\"\",0]", &text);
+              "{\"}\":\"\\\"}\"},-1.5e+3,true\n,\tfalse,null,[],{},\"\",0]",
+              &text);
     sio_json_iter(&it, &v);
 
     for (i = 0; sio_json_next(&it, &m) && i < COUNT(values); i++) {
