@@ -29,6 +29,7 @@ static const char  *const refused[] = {
     "A", "AAAAA", "=", "==", "====", "A===", "AA=", "AAA==", "AAAA=",
     "AAAA==", "AAAA====", "AA=A", "=AAA", "A=AA", "AA==AAAA", "AA==\n",
     "AAAA\n", " AAAA", "AA AA", "AAA\n", "AB==", "AB", "AAB=", "AAB",
+    "AC==", "AE==", "AI==", "AI", "AAC=", "AAC",
     "AA-_", "AAA-", "AAA.", "AAA\x80", "AAA\xff", "\xc1QQQ", "Zg==Zg=="
 };
 
