@@ -122,10 +122,7 @@ sio_ring_at(const sio_ring_t *ring, uint64_t position)
     const sio_ring_record_t  *record;
 
     for ( ;; ) {
-        if (position % SIO_RING_ALIGN != 0
-            || position >= sio_ring_head(ring)
-            || position < sio_ring_tail(ring))
-        {
+        if (position % SIO_RING_ALIGN != 0 || position >= sio_ring_head(ring)) {
             return NULL;
         }
 

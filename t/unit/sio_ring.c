@@ -286,6 +286,14 @@ test_forged(void)
     sio_ring_commit(ring, record);
     ok(sio_ring_at(ring, position) == NULL, "a header of another position");
 
+    record = sio_ring_reserve(ring, 128);
+    position = record->position + 64;
+    forged.position = position;
+    forged.size = 60;
+    memcpy((uint8_t *) record + 64, &forged, sizeof(forged));
+    sio_ring_commit(ring, record);
+    ok(sio_ring_at(ring, position) == NULL, "a size that is not aligned");
+
     while (sio_ring_head(ring) < SIO_RING_BEGIN + 1024) {
         append(ring, 128);
     }
