@@ -1,0 +1,64 @@
+
+/*
+ * Configuration of the module's directives, shared by its HTTP files.
+ */
+
+#ifndef _NGX_HTTP_SIO_CONF_H_INCLUDED_
+#define _NGX_HTTP_SIO_CONF_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include "ngx_sio_conf.h"
+
+
+#define NGX_HTTP_SIO_POLLING         0x0002     /* of socketio_transports */
+#define NGX_HTTP_SIO_WEBSOCKET       0x0004
+
+#define NGX_HTTP_SIO_ORIGIN_SAME     0          /* off: see the directive */
+#define NGX_HTTP_SIO_ORIGIN_ANY      1
+#define NGX_HTTP_SIO_ORIGIN_LIST     2
+
+
+typedef struct {
+    ngx_array_t            zones;           /* of ngx_sio_zone_t * */
+    ngx_array_t            endpoints;       /* of ngx_sio_endpoint_t * */
+    ngx_msec_t             drain;           /* ms */
+} ngx_http_sio_main_conf_t;
+
+
+typedef struct {
+    ngx_sio_endpoint_t     endpoint;
+    ngx_uint_t             transports;      /* NGX_HTTP_SIO_POLLING | ... */
+    ngx_str_t              cookie;          /* name, empty: off */
+    ngx_str_t              cookie_attributes;   /* "; Path=/; HttpOnly" ... */
+    ngx_uint_t             origin;          /* NGX_HTTP_SIO_ORIGIN_... */
+    ngx_array_t           *origins;         /* of ngx_str_t, if LIST */
+    ngx_flag_t             credentials;
+    ngx_array_t           *blocks;          /* ngx_sio_namespace_conf_t *, of
+                                               socketio_namespace, unmerged */
+    ngx_str_t              zone_name;       /* of socketio */
+} ngx_http_sio_loc_conf_t;
+
+
+extern ngx_module_t  ngx_socketio_module;
+
+
+/* A zone by its name, NULL if no socketio_zone has declared it. */
+ngx_sio_zone_t *ngx_http_sio_zone(ngx_conf_t *cf, ngx_str_t *name);
+
+/* socketio_namespace: reads a block of the namespace's own directives. */
+char *ngx_http_sio_namespace_block(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
+/* Settles a location's namespaces once its own values are merged. */
+char *ngx_http_sio_namespaces_merge(ngx_conf_t *cf,
+    ngx_http_sio_loc_conf_t *conf);
+
+/* The content handler of `socketio`. */
+ngx_int_t ngx_http_sio_handler(ngx_http_request_t *r);
+
+
+#endif /* _NGX_HTTP_SIO_CONF_H_INCLUDED_ */

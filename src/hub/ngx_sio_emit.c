@@ -1,0 +1,267 @@
+
+/*
+ * Resolves rooms, appends the record, wakes the workers concerned.  All of it
+ * happens under one hold of the lock, which makes joins and records one order.
+ */
+
+#include "ngx_sio_cells.h"
+#include "ngx_sio_emit.h"
+#include "ngx_sio_registry.h"
+
+
+/* Set together so that a room named twice is one target. */
+typedef struct {
+    ngx_sio_target_t   *targets;
+    ngx_uint_t          n;
+    ngx_sio_mask_t      wake;
+    ngx_uint_t          polled;
+} ngx_sio_audience_t;
+
+
+static void ngx_sio_emit_resolve(ngx_sio_emit_t *emit, uint32_t namespace,
+    ngx_sio_audience_t *audience);
+static void ngx_sio_emit_except(ngx_sio_emit_t *emit, uint32_t namespace,
+    ngx_sio_audience_t *audience);
+static void ngx_sio_emit_namespace(ngx_sio_emit_t *emit, uint32_t namespace,
+    ngx_sio_audience_t *audience);
+static void ngx_sio_emit_room(ngx_sio_emit_t *emit, uint32_t namespace,
+    sio_span_t name, ngx_sio_audience_t *audience);
+static ngx_sio_target_t *ngx_sio_emit_add(ngx_sio_audience_t *audience,
+    uint32_t kind, uint32_t id);
+static ngx_int_t ngx_sio_emit_append(ngx_sio_emit_t *emit,
+    ngx_sio_audience_t *audience, ngx_uint_t targets);
+
+
+ngx_int_t
+ngx_sio_emit(ngx_sio_emit_t *emit)
+{
+    uint32_t             namespace;
+    ngx_int_t            rc;
+    ngx_uint_t           targets;
+    ngx_sio_zone_t      *zone;
+    ngx_sio_audience_t   audience;
+
+    static ngx_sio_target_t  scratch[2 * NGX_SIO_TARGETS_MAX];
+
+    zone = emit->zone;
+    rc = NGX_OK;
+
+    ngx_memzero(&audience, sizeof(ngx_sio_audience_t));
+    audience.targets = scratch;
+    emit->matched = 0;
+
+    ngx_sio_lock(zone);
+
+    emit->position = sio_ring_head(zone->shared->log);
+
+    namespace = ngx_sio_namespace_find(zone->shared, emit->namespace);
+
+    if (namespace) {
+        ngx_sio_emit_resolve(emit, namespace, &audience);
+    }
+
+    targets = audience.n;
+
+    if (targets) {
+        ngx_sio_emit_except(emit, namespace, &audience);
+        rc = ngx_sio_emit_append(emit, &audience, targets);
+    }
+
+    ngx_sio_unlock(zone);
+
+    if (rc == NGX_OK) {
+        ngx_sio_stat(zone, publishes, 1);
+        ngx_sio_wake(&audience.wake);
+    }
+
+    return rc;
+}
+
+
+static void
+ngx_sio_emit_resolve(ngx_sio_emit_t *emit, uint32_t namespace,
+    ngx_sio_audience_t *audience)
+{
+    ngx_uint_t  i;
+
+    if (emit->nrooms == 0) {
+        ngx_sio_emit_namespace(emit, namespace, audience);
+        return;
+    }
+
+    for (i = 0; i < emit->nrooms; i++) {
+        ngx_sio_emit_room(emit, namespace, emit->rooms[i], audience);
+    }
+}
+
+
+static void
+ngx_sio_emit_namespace(ngx_sio_emit_t *emit, uint32_t namespace,
+    ngx_sio_audience_t *audience)
+{
+    ngx_sio_room_t  *nsp;
+
+    nsp = &emit->zone->shared->namespaces[namespace];
+
+    (void) ngx_sio_emit_add(audience, NGX_SIO_TO_NAMESPACE, namespace);
+
+    ngx_sio_mask_or(&audience->wake, &nsp->workers);
+    audience->polled = nsp->polled;
+    emit->matched = nsp->count;
+}
+
+
+/* Ids are looked up among sockets before rooms: a socket's id is its room. */
+
+static void
+ngx_sio_emit_room(ngx_sio_emit_t *emit, uint32_t namespace, sio_span_t name,
+    ngx_sio_audience_t *audience)
+{
+    uint32_t           cell;
+    ngx_sio_room_t    *room;
+    ngx_sio_shared_t  *sh;
+
+    sh = emit->zone->shared;
+
+    cell = ngx_sio_socket_find(sh, namespace, name);
+
+    if (cell) {
+        if (ngx_sio_emit_add(audience, NGX_SIO_TO_SOCKET, cell)) {
+            ngx_sio_session_mask_locked(emit->zone, sh->sockets[cell].session,
+                                        &audience->wake);
+            emit->matched++;
+        }
+
+        return;
+    }
+
+    cell = ngx_sio_room_find(sh, namespace, name);
+
+    /* a room with closed memberships only has nobody who is to get this */
+
+    if (cell == 0 || sh->rooms[cell].count == 0) {
+        return;
+    }
+
+    if (ngx_sio_emit_add(audience, NGX_SIO_TO_ROOM, cell)) {
+        room = &sh->rooms[cell];
+        ngx_sio_mask_or(&audience->wake, &room->workers);
+        audience->polled |= room->polled;
+        emit->matched += room->count;
+    }
+}
+
+
+static void
+ngx_sio_emit_except(ngx_sio_emit_t *emit, uint32_t namespace,
+    ngx_sio_audience_t *audience)
+{
+    uint32_t            cell;
+    ngx_uint_t          i;
+    ngx_sio_target_t   *t;
+    ngx_sio_shared_t   *sh;
+
+    sh = emit->zone->shared;
+
+    for (i = 0; i < emit->nexcept; i++) {
+
+        t = &audience->targets[audience->n];
+        t->prev = 0;
+
+        cell = ngx_sio_socket_find(sh, namespace, emit->except[i]);
+
+        if (cell) {
+            t->kind = NGX_SIO_TO_SOCKET;
+            t->id = cell;
+            audience->n++;
+            continue;
+        }
+
+        cell = ngx_sio_room_find(sh, namespace, emit->except[i]);
+
+        if (cell) {
+            t->kind = NGX_SIO_TO_ROOM;
+            t->id = cell;
+            audience->n++;
+        }
+    }
+}
+
+
+static ngx_sio_target_t *
+ngx_sio_emit_add(ngx_sio_audience_t *audience, uint32_t kind, uint32_t id)
+{
+    ngx_uint_t         i;
+    ngx_sio_target_t  *t;
+
+    for (i = 0; i < audience->n; i++) {
+        t = &audience->targets[i];
+
+        if (t->id == id && t->kind == kind) {
+            return NULL;
+        }
+    }
+
+    t = &audience->targets[audience->n++];
+    t->kind = kind;
+    t->id = id;
+
+    return t;
+}
+
+
+static ngx_int_t
+ngx_sio_emit_append(ngx_sio_emit_t *emit, ngx_sio_audience_t *audience,
+    ngx_uint_t targets)
+{
+    uint64_t           position;
+    ngx_sio_record_t   record;
+
+    ngx_memzero(&record, sizeof(ngx_sio_record_t));
+
+    record.type = NGX_SIO_RECORD_EVENT;
+    record.flags = emit->flags;
+    record.targets = targets;
+    record.excepts = audience->n - targets;
+
+    position = ngx_sio_log_append_locked(emit->zone, &record,
+                                         audience->targets, &emit->payload);
+    if (position == 0) {
+        return NGX_DECLINED;
+    }
+
+    emit->position = position;
+
+    if (audience->polled) {
+        ngx_sio_mask_or(&audience->wake, &emit->zone->shared->parked);
+    }
+
+    return NGX_OK;
+}
+
+
+/* The epoch has six digits of base 36, the position as many as it needs. */
+
+u_char *
+ngx_sio_offset_write(ngx_sio_zone_t *zone, uint64_t position, u_char *dst)
+{
+    u_char     *p, text[NGX_SIO_OFFSET_LEN];
+    uint64_t    epoch;
+    ngx_uint_t  i;
+
+    static const u_char  digits[] = "0123456789abcdefghijklmnopqrstuvwxyz";
+
+    p = text + NGX_SIO_OFFSET_LEN;
+
+    do {
+        *--p = digits[position % 36];
+        position /= 36;
+    } while (position);
+
+    for (epoch = zone->shared->epoch, i = 0; i < 6; i++) {
+        *--p = digits[epoch % 36];
+        epoch /= 36;
+    }
+
+    return ngx_cpymem(dst, p, text + NGX_SIO_OFFSET_LEN - p);
+}

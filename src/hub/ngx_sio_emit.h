@@ -1,0 +1,47 @@
+
+/*
+ * Emit: the one way by which an event reaches the sockets of rooms, whoever
+ * publishes it.
+ */
+
+#ifndef _NGX_SIO_EMIT_H_INCLUDED_
+#define _NGX_SIO_EMIT_H_INCLUDED_
+
+
+#include "ngx_sio_log.h"
+
+
+/* Bytes of an offset as text: six of the epoch, thirteen of the position. */
+#define NGX_SIO_OFFSET_LEN  19
+
+
+typedef struct {
+    ngx_sio_zone_t     *zone;
+    sio_span_t          namespace;
+    const sio_span_t   *rooms;          /* room names and socket ids */
+    ngx_uint_t          nrooms;         /* 0: the whole namespace */
+    const sio_span_t   *except;
+    ngx_uint_t          nexcept;        /* both at most NGX_SIO_TARGETS_MAX */
+    ngx_uint_t          flags;          /* NGX_SIO_VOLATILE */
+    ngx_sio_payload_t   payload;        /* Engine.IO text packet, binaries */
+
+    /* results */
+    uint64_t            position;       /* of the record, or the head */
+    ngx_uint_t          matched;        /* sockets of this nginx */
+} ngx_sio_emit_t;
+
+
+/*
+ * Appends a record for the sockets that are in one of the rooms and in none of
+ * the exceptions, and wakes who has to deliver it; without such sockets nothing
+ * is appended.  Returns NGX_OK, or NGX_DECLINED when the record does not fit
+ * the log (more than an eighth of it).
+ */
+ngx_int_t ngx_sio_emit(ngx_sio_emit_t *emit);
+
+/* Writes a position as an offset, NGX_SIO_OFFSET_LEN bytes at most. */
+u_char *ngx_sio_offset_write(ngx_sio_zone_t *zone, uint64_t position,
+    u_char *dst);
+
+
+#endif /* _NGX_SIO_EMIT_H_INCLUDED_ */

@@ -1,0 +1,228 @@
+
+/*
+ * A round looks for dead workers in all slots and for dead sessions in a slice
+ * of each zone.  Cells are looked at without the lock first; what seems dead is
+ * judged again under it, one session at a time.
+ */
+
+#include "ngx_sio_janitor.h"
+
+
+#define NGX_SIO_JANITOR_ROUND  250      /* ms */
+#define NGX_SIO_JANITOR_SLICE  8192     /* cells, or an eighth of the zone */
+
+
+static void ngx_sio_janitor_reap(const ngx_array_t *zones, ngx_uint_t slot);
+static void ngx_sio_janitor_orphans(ngx_sio_zone_t *zone,
+    ngx_sio_worker_t dead);
+static void ngx_sio_janitor_orphan(ngx_sio_zone_t *zone, uint32_t cell,
+    ngx_sio_worker_t dead);
+static void ngx_sio_janitor_expire(ngx_sio_zone_t *zone);
+static ngx_uint_t ngx_sio_janitor_expired(ngx_sio_session_t *s);
+
+
+static uint32_t  ngx_sio_janitor_cell;
+
+
+void
+ngx_sio_janitor(const ngx_array_t *zones)
+{
+    ngx_uint_t          i;
+    ngx_sio_zone_t    **zone;
+    ngx_atomic_uint_t   due;
+
+    due = ngx_sio_slots->janitor;
+
+    if ((ngx_msec_int_t) (ngx_current_msec - due) < 0
+        || !ngx_atomic_cmp_set(&ngx_sio_slots->janitor, due,
+                               ngx_current_msec + NGX_SIO_JANITOR_ROUND))
+    {
+        return;
+    }
+
+    for (i = 0; i < NGX_SIO_SLOTS; i++) {
+        if (ngx_sio_slots->slot[i].pid != 0 && !ngx_sio_slot_alive(i)) {
+            ngx_sio_janitor_reap(zones, i);
+        }
+    }
+
+    zone = zones->elts;
+
+    for (i = 0; i < zones->nelts; i++) {
+        ngx_sio_janitor_expire(zone[i]);
+    }
+}
+
+
+static void
+ngx_sio_janitor_reap(const ngx_array_t *zones, ngx_uint_t slot)
+{
+    ngx_uint_t          i, n;
+    ngx_sio_zone_t    **zone;
+    ngx_sio_slot_t     *s;
+    ngx_sio_stats_t    *stats;
+    ngx_sio_worker_t    dead;
+    ngx_atomic_uint_t   pid;
+    ngx_atomic_t       *from, *to;
+
+    s = &ngx_sio_slots->slot[slot];
+    pid = s->pid;
+    dead = ((uint64_t) s->epoch << 8) | (slot + 1);
+    zone = zones->elts;
+
+    for (i = 0; i < zones->nelts; i++) {
+        ngx_sio_janitor_orphans(zone[i], dead);
+        ngx_sio_mask_clear(&zone[i]->shared->parked, slot);
+
+        stats = zone[i]->shared->stats;
+        from = (ngx_atomic_t *) &stats[slot];
+        to = (ngx_atomic_t *) &stats[NGX_SIO_SLOTS];
+
+        for (n = 0; n < sizeof(ngx_sio_stats_t) / sizeof(ngx_atomic_t); n++) {
+            (void) ngx_atomic_fetch_add(&to[n], from[n]);
+            from[n] = 0;
+        }
+
+        ngx_sio_stat(zone[i], workers_reaped, 1);
+    }
+
+    (void) ngx_atomic_fetch_add(&ngx_sio_slots->reaped, 1);
+    ngx_sio_slot_release(slot);
+
+    ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
+                  "socketio worker %uA of slot %ui is dead, its sessions have "
+                  "been closed", pid, slot);
+}
+
+
+static void
+ngx_sio_janitor_orphans(ngx_sio_zone_t *zone, ngx_sio_worker_t dead)
+{
+    uint32_t            cell;
+    ngx_sio_session_t  *s;
+
+    for (cell = 1; cell < zone->shared->session_pool.fresh; cell++) {
+        s = &zone->shared->sessions[cell];
+
+        if (s->owner == dead || s->poll == dead || s->post == dead) {
+            ngx_sio_janitor_orphan(zone, cell, dead);
+        }
+    }
+}
+
+
+/*
+ * A WebSocket died with its worker, and so did a poll or POST in flight, as if
+ * the client had broken it off; an upgrade that was not finished is called off.
+ */
+
+static void
+ngx_sio_janitor_orphan(ngx_sio_zone_t *zone, uint32_t cell,
+    ngx_sio_worker_t dead)
+{
+    ngx_sio_mask_t      wake;
+    ngx_sio_session_t  *s;
+
+    ngx_memzero(&wake, sizeof(ngx_sio_mask_t));
+
+    ngx_sio_lock(zone);
+
+    s = &zone->shared->sessions[cell];
+
+    if (s->state == NGX_SIO_FREE) {
+        goto done;
+    }
+
+    if (s->poll == dead
+        || s->post == dead
+        || (s->owner == dead && s->transport == NGX_SIO_WEBSOCKET))
+    {
+        if (s->state == NGX_SIO_LIVE) {
+            ngx_sio_session_close_locked(zone, cell, 0, 0, &wake);
+
+        } else {
+            ngx_sio_session_free_locked(zone, cell);
+        }
+
+        goto done;
+    }
+
+    if (s->owner == dead) {
+        s->owner = 0;
+        s->probe = NGX_SIO_PROBE_NONE;
+    }
+
+done:
+
+    ngx_sio_unlock(zone);
+
+    ngx_sio_wake(&wake);
+}
+
+
+static void
+ngx_sio_janitor_expire(ngx_sio_zone_t *zone)
+{
+    uint32_t            n, cell;
+    ngx_sio_mask_t      wake;
+    ngx_sio_shared_t   *sh;
+    ngx_sio_session_t  *s;
+
+    sh = zone->shared;
+
+    ngx_memzero(&wake, sizeof(ngx_sio_mask_t));
+
+    n = ngx_max(NGX_SIO_JANITOR_SLICE, sh->session_pool.size / 8);
+
+    for (n = ngx_min(n, sh->session_pool.fresh); n > 0; n--) {
+
+        cell = ++ngx_sio_janitor_cell;
+
+        if (cell >= sh->session_pool.fresh) {
+            ngx_sio_janitor_cell = 0;
+            continue;
+        }
+
+        s = &sh->sessions[cell];
+
+        if (!ngx_sio_janitor_expired(s)) {
+            continue;
+        }
+
+        ngx_sio_lock(zone);
+
+        if (ngx_sio_janitor_expired(s)) {
+
+            if (s->state == NGX_SIO_CLOSED) {
+                ngx_sio_session_free_locked(zone, cell);
+
+            } else {
+                ngx_sio_stat(zone, pings_timed_out, s->connect_due == 0);
+                ngx_sio_session_close_locked(zone, cell, 0, 0, &wake);
+            }
+        }
+
+        ngx_sio_unlock(zone);
+    }
+
+    ngx_sio_wake(&wake);
+}
+
+
+/* A WebSocket's deadlines are its worker's. */
+
+static ngx_uint_t
+ngx_sio_janitor_expired(ngx_sio_session_t *s)
+{
+    uint64_t  now;
+
+    if (s->state == NGX_SIO_FREE || s->transport == NGX_SIO_WEBSOCKET) {
+        return 0;
+    }
+
+    now = ngx_current_msec;
+
+    return now >= s->deadline
+           || (s->state == NGX_SIO_LIVE
+               && s->connect_due && now >= s->connect_due);
+}

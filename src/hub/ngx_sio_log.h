@@ -1,0 +1,142 @@
+
+/*
+ * The log: what happens to clients because of somebody else's act, in one
+ * order for all workers.
+ *
+ * A record is addressed to targets (namespaces, rooms, sockets, sessions).
+ * Records of one target are chained backwards, so that a replay costs what it
+ * delivers.  Appending is done under the zone's lock, reading without.
+ */
+
+#ifndef _NGX_SIO_LOG_H_INCLUDED_
+#define _NGX_SIO_LOG_H_INCLUDED_
+
+
+#include "ngx_sio_zone.h"
+
+
+/* What a record is. */
+#define NGX_SIO_RECORD_EVENT     1      /* a packet for the targets' sockets */
+#define NGX_SIO_RECORD_DIRECT    2      /* a packet for one session */
+#define NGX_SIO_RECORD_FRAGMENT  3      /* a piece of a client's packet, kept */
+#define NGX_SIO_RECORD_CONTROL   4      /* a ngx_sio_control_t for a worker */
+
+/* Flags of a record. */
+#define NGX_SIO_VOLATILE         0x01   /* only for who can be written to now */
+
+/* What a target is. */
+#define NGX_SIO_TO_NAMESPACE     1
+#define NGX_SIO_TO_ROOM          2
+#define NGX_SIO_TO_SOCKET        3
+#define NGX_SIO_TO_SESSION       4
+#define NGX_SIO_TO_WORKER        5      /* id is a slot; not chained */
+
+/* A replay takes records one chain at a time, emit takes this many targets. */
+#define NGX_SIO_TARGETS_MAX      1024   /* rooms, and as many exceptions */
+
+
+typedef struct {
+    uint32_t           kind;
+    uint32_t           id;              /* a cell */
+    uint64_t           prev;            /* the target's record before this */
+} ngx_sio_target_t;
+
+
+/*
+ * In the log, followed by the targets, the exceptions (prev is 0), and the
+ * packet: for each Engine.IO packet that it makes, the header first and then
+ * its attachments, a 32-bit length and the bytes.
+ */
+typedef struct {
+    sio_ring_record_t  ring;
+    uint64_t           time;            /* ms since 1970 */
+    uint16_t           type;
+    uint16_t           flags;
+    uint16_t           targets;
+    uint16_t           excepts;
+    uint32_t           parts;           /* Engine.IO packets */
+    uint32_t           length;          /* bytes of the packet */
+} ngx_sio_record_t;
+
+
+/* An Engine.IO packet sequence to be copied into a record. */
+typedef struct {
+    sio_span_t         text[4];         /* pieces of the text packet */
+    sio_span_t        *attachments;
+    ngx_uint_t         nattachments;
+} ngx_sio_payload_t;
+
+
+/* What a worker is told. */
+typedef enum {
+    NGX_SIO_CTL_JOIN = 1,               /* socket is in room from here */
+    NGX_SIO_CTL_LEAVE,                  /* socket is not in room from here */
+    NGX_SIO_CTL_DISCONNECT,             /* the socket ends; flag: say so */
+    NGX_SIO_CTL_CLOSE,                  /* the session ends */
+    NGX_SIO_CTL_POLL,                   /* answer the parked poll (a noop) */
+    NGX_SIO_CTL_POLL_CLOSED,            /* answer it with a close packet */
+    NGX_SIO_CTL_POLL_GONE,              /* answer it with 400 */
+    NGX_SIO_CTL_POST_GONE,              /* abort the POST in flight */
+    NGX_SIO_CTL_REFRESH                 /* the parked session's rooms changed */
+} ngx_sio_control_op_t;
+
+typedef struct {
+    uint32_t           op;              /* ngx_sio_control_op_t */
+    uint32_t           room;
+    ngx_sio_ref_t      session;
+    ngx_sio_ref_t      socket;
+} ngx_sio_control_t;
+
+
+/* What a reader gets of a record; copied, but for the packet. */
+typedef struct {
+    ngx_sio_record_t   head;
+    ngx_sio_target_t  *targets;         /* in scratch memory of the reader */
+    ngx_sio_target_t  *excepts;
+    const u_char      *packet;          /* in the log: copy, then validate */
+} ngx_sio_record_view_t;
+
+
+/* Bytes of a payload as a record's packet. */
+size_t ngx_sio_payload_size(const ngx_sio_payload_t *payload);
+
+/* Whether a packet of that many bytes, sent to everybody, fits a record. */
+ngx_uint_t ngx_sio_log_fits(ngx_sio_zone_t *zone, size_t length);
+
+/*
+ * Appends a record and chains its targets; record gives type, flags, targets
+ * and excepts.  Returns its position, 0 if it does not fit.  The caller holds
+ * the lock.
+ */
+uint64_t ngx_sio_log_append_locked(ngx_sio_zone_t *zone,
+    const ngx_sio_record_t *record, ngx_sio_target_t *targets,
+    const ngx_sio_payload_t *payload);
+
+/*
+ * Tells a worker; adds it to the mask of who is to be woken.  The caller holds
+ * the lock.
+ */
+void ngx_sio_control_locked(ngx_sio_zone_t *zone, ngx_sio_worker_t worker,
+    const ngx_sio_control_t *control, ngx_sio_mask_t *wake);
+
+/*
+ * Reads the record at or behind a position without a lock.  Returns NGX_OK,
+ * NGX_DONE when the position is the head, NGX_DECLINED when the log has lapped
+ * it.  The targets are in memory that the next call reuses.
+ */
+ngx_int_t ngx_sio_log_read(ngx_sio_zone_t *zone, uint64_t position,
+    ngx_sio_record_view_t *view);
+
+/*
+ * Copies a record's packet, view->head.length bytes.  Returns NGX_OK, or
+ * NGX_DECLINED when the log lapped it meanwhile.
+ */
+ngx_int_t ngx_sio_log_copy(ngx_sio_zone_t *zone,
+    const ngx_sio_record_view_t *view, void *dst);
+
+/* The chain word of a target's cell, NULL for a worker. */
+uint64_t *ngx_sio_target_last(ngx_sio_shared_t *sh, uint32_t kind,
+    uint32_t id);
+
+
+#endif /* _NGX_SIO_LOG_H_INCLUDED_ */

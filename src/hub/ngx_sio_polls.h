@@ -1,0 +1,115 @@
+
+/*
+ * The requests of a polling session, on whichever workers they land.
+ *
+ * A session belongs to nobody between two requests.  A GET takes it by writing
+ * its worker and a new token, a POST likewise; who does not find his token
+ * there any more has lost it.  An answer is given in two steps, so that a
+ * worker that dies in between is noticed: mark with the next cursor, send,
+ * commit.
+ */
+
+#ifndef _NGX_SIO_POLLS_H_INCLUDED_
+#define _NGX_SIO_POLLS_H_INCLUDED_
+
+
+#include "ngx_sio_replay.h"
+
+
+/* A GET's hold of its session. */
+typedef struct {
+    ngx_sio_ref_t      session;
+    uint32_t           token;
+    u_char             farewell;        /* the session ends with this answer */
+    unsigned           ping:1;          /* a ping is due with this answer */
+    unsigned           probed:1;        /* an upgrade waits for it */
+    uint64_t           ping_due;        /* ngx_current_msec */
+    uint64_t           deadline;
+    uint64_t           parked_from;     /* volatile records count from here */
+    uint64_t           cursor;
+} ngx_sio_poll_t;
+
+
+/* A POST's hold of its session. */
+typedef struct {
+    ngx_sio_ref_t      session;
+    uint32_t           token;
+} ngx_sio_post_t;
+
+
+/* What an upgraded session goes on with. */
+typedef struct {
+    uint64_t           cursor;
+    uint64_t           ping_due;
+    uint64_t           deadline;
+    unsigned           ping_sent:1;
+    unsigned           connected:1;     /* has been in a namespace */
+} ngx_sio_upgrade_t;
+
+
+/*
+ * Takes a session for a GET and notes in replay what it is to get.  Returns
+ * NGX_OK, NGX_DECLINED for an unknown sid (or one that has timed out), NGX_BUSY
+ * when the session is a WebSocket, NGX_ABORT when a GET is parked already: the
+ * session is then closed.
+ */
+ngx_int_t ngx_sio_poll_begin(ngx_sio_zone_t *zone, const u_char *sid,
+    uint32_t endpoint, ngx_sio_poll_t *poll, ngx_sio_replay_t *replay);
+
+/*
+ * Looks again what a parked GET is to get.  Returns NGX_OK, or NGX_ABORT when
+ * it has lost its session.
+ */
+ngx_int_t ngx_sio_poll_look(ngx_sio_zone_t *zone, ngx_sio_poll_t *poll,
+    ngx_sio_replay_t *replay);
+
+/* Step one of an answer.  NGX_ABORT as above. */
+ngx_int_t ngx_sio_poll_answer(ngx_sio_zone_t *zone, ngx_sio_poll_t *poll,
+    uint64_t next);
+
+/*
+ * Step two; ok says whether the answer has been handed over.  If not, the
+ * session is closed, as for any poll that is broken off.
+ */
+void ngx_sio_poll_end(ngx_sio_zone_t *zone, ngx_sio_poll_t *poll,
+    ngx_uint_t ok);
+
+/*
+ * Takes a session for a POST.  Returns as ngx_sio_poll_begin(); NGX_ABORT when
+ * a POST is under way already.
+ */
+ngx_int_t ngx_sio_post_begin(ngx_sio_zone_t *zone, const u_char *sid,
+    uint32_t endpoint, ngx_sio_post_t *post);
+
+/* Whether a POST has lost its session. */
+ngx_uint_t ngx_sio_post_lost(ngx_sio_zone_t *zone, ngx_sio_post_t *post);
+
+/* Gives the session back; ok 0 closes it. */
+void ngx_sio_post_end(ngx_sio_zone_t *zone, ngx_sio_post_t *post,
+    ngx_uint_t ok);
+
+/* Notes a pong of a polling session. */
+void ngx_sio_session_pong(ngx_sio_zone_t *zone, ngx_sio_ref_t session);
+
+/*
+ * A WebSocket asks for a polling session.  Returns NGX_OK, NGX_DECLINED for an
+ * unknown sid, NGX_BUSY when it has one already or another is asking.
+ */
+ngx_int_t ngx_sio_probe_begin(ngx_sio_zone_t *zone, const u_char *sid,
+    uint32_t endpoint, ngx_sio_ref_t *session);
+
+/* The probe was answered: polls are to return.  NGX_ABORT: session gone. */
+ngx_int_t ngx_sio_probe_done(ngx_sio_zone_t *zone, ngx_sio_ref_t session);
+
+/* The WebSocket gave up; the session stays on polling. */
+void ngx_sio_probe_abort(ngx_sio_zone_t *zone, ngx_sio_ref_t session);
+
+/*
+ * Makes the session this worker's WebSocket; notes in replay what polling had
+ * not delivered.  A GET still in flight has lost it.  NGX_ABORT: session gone.
+ */
+ngx_int_t ngx_sio_probe_upgrade(ngx_sio_zone_t *zone, ngx_sio_ref_t session,
+    ngx_sio_upgrade_t *upgrade, ngx_sio_replay_t *replay);
+
+
+#endif /* _NGX_SIO_POLLS_H_INCLUDED_ */

@@ -1,0 +1,123 @@
+
+/*
+ * Sessions and sockets of a zone: how they begin and end.
+ *
+ * Whatever is told to clients or workers on the way is a record of the log,
+ * appended under the same lock; the functions collect in `wake` who has to
+ * read it, and wake them when the lock is free again.
+ */
+
+#ifndef _NGX_SIO_REGISTRY_H_INCLUDED_
+#define _NGX_SIO_REGISTRY_H_INCLUDED_
+
+
+#include "ngx_sio_cells.h"
+#include "ngx_sio_log.h"
+
+
+typedef struct {
+    uint32_t           endpoint;
+    uint8_t            transport;       /* NGX_SIO_POLLING or _WEBSOCKET */
+    uint32_t           interval;        /* ms */
+    uint32_t           timeout;         /* ms */
+    ngx_msec_t         connect_timeout;
+    sio_span_t         handshake;       /* JSON for fetchSockets */
+} ngx_sio_session_params_t;
+
+
+/*
+ * Makes a session; a WebSocket's belongs to this worker.  Writes its sid.
+ * Returns NGX_OK, NGX_DECLINED when the zone is full, NGX_ERROR.
+ */
+ngx_int_t ngx_sio_session_open(ngx_sio_zone_t *zone,
+    const ngx_sio_session_params_t *params, ngx_sio_ref_t *session,
+    u_char *sid);
+
+/*
+ * Ends a session with all its sockets; for who serves it, which for a WebSocket
+ * is its worker.  With a farewell (an Engine.IO packet
+ * type) a polling session is kept until its next poll, at most for linger ms,
+ * which then gets what was published before and that packet; without one it is
+ * gone.  A poll or POST in flight elsewhere is told.  Harmless when it is gone
+ * already.
+ */
+void ngx_sio_session_close(ngx_sio_zone_t *zone, ngx_sio_ref_t session,
+    u_char farewell, ngx_msec_t linger);
+
+/* The same under the caller's lock; cell is a live session's. */
+void ngx_sio_session_close_locked(ngx_sio_zone_t *zone, uint32_t cell,
+    u_char farewell, ngx_msec_t linger, ngx_sio_mask_t *wake);
+
+/*
+ * Ends a session from outside, whoever serves it: a polling session as above
+ * with a close packet, a WebSocket when its worker has come to this place of
+ * the log.  Wants the lock; cell is a live session's.
+ */
+void ngx_sio_session_kick_locked(ngx_sio_zone_t *zone, uint32_t cell,
+    ngx_msec_t linger, ngx_sio_mask_t *wake);
+
+/* Frees a session's cell and all that hangs on it.  Wants the lock. */
+void ngx_sio_session_free_locked(ngx_sio_zone_t *zone, uint32_t cell);
+
+/* The live session of a reference, NULL if it is gone.  Wants the lock. */
+ngx_sio_session_t *ngx_sio_session_locked(ngx_sio_zone_t *zone,
+    ngx_sio_ref_t session);
+
+/* The connected socket of a reference, NULL if it is gone.  Wants the lock. */
+ngx_sio_socket_t *ngx_sio_socket_locked(ngx_sio_zone_t *zone,
+    ngx_sio_ref_t socket);
+
+/*
+ * Connects a session to a namespace.  limit is how many namespaces that come
+ * from patterns may exist, 0 for a namespace that is declared by its name.
+ * Writes the socket's id; *from is where in the log it begins.  Returns NGX_OK,
+ * NGX_DECLINED when there is no room for it, NGX_ABORT when the session is
+ * gone, NGX_ERROR.
+ */
+ngx_int_t ngx_sio_socket_open(ngx_sio_zone_t *zone, ngx_sio_ref_t session,
+    sio_span_t namespace, ngx_uint_t limit, ngx_sio_ref_t *socket,
+    u_char *id, uint64_t *from);
+
+/* Takes a socket out of its namespace and rooms; harmless when it is gone. */
+void ngx_sio_socket_close(ngx_sio_zone_t *zone, ngx_sio_ref_t socket);
+
+/*
+ * The same under the caller's lock.  The cell stays, closed, until the session
+ * has been given what the socket was still to get.
+ */
+void ngx_sio_socket_close_locked(ngx_sio_zone_t *zone, uint32_t cell);
+
+/*
+ * Frees closed sockets and memberships of a session that ended at or before
+ * its cursor; for who serves it.  Wants the lock.
+ */
+void ngx_sio_session_sweep_locked(ngx_sio_zone_t *zone, uint32_t cell);
+
+/* Takes a closed membership apart.  Wants the lock. */
+void ngx_sio_membership_free_locked(ngx_sio_zone_t *zone, uint32_t cell);
+
+/*
+ * Notes that a session's records now concern a worker: its rooms wake it.
+ * Wants the lock.
+ */
+void ngx_sio_session_wakes_locked(ngx_sio_zone_t *zone, uint32_t cell,
+    ngx_uint_t slot);
+
+/* Who is woken for a record that is addressed to a session.  Wants the lock. */
+void ngx_sio_session_mask_locked(ngx_sio_zone_t *zone, uint32_t cell,
+    ngx_sio_mask_t *wake);
+
+/*
+ * Appends a packet for one session, in its place in the order, and wakes who
+ * serves it.  Returns NGX_OK, NGX_ABORT when the session is gone, NGX_DECLINED
+ * when the packet does not fit the log.
+ */
+ngx_int_t ngx_sio_session_send(ngx_sio_zone_t *zone, ngx_sio_ref_t session,
+    const ngx_sio_payload_t *payload);
+
+/* The same under the caller's lock; cell is a session's. */
+ngx_int_t ngx_sio_session_send_locked(ngx_sio_zone_t *zone, uint32_t cell,
+    const ngx_sio_payload_t *payload, ngx_sio_mask_t *wake);
+
+
+#endif /* _NGX_SIO_REGISTRY_H_INCLUDED_ */

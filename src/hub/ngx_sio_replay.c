@@ -1,0 +1,316 @@
+
+/*
+ * Collects the positions of a session's records along the chains of its
+ * targets, newest first, and hands the records over, oldest first.
+ */
+
+#include "ngx_sio_replay.h"
+
+
+typedef struct {
+    uint64_t               *elts;
+    ngx_uint_t              n;
+    ngx_uint_t              size;
+} ngx_sio_positions_t;
+
+
+static void ngx_sio_replay_add(ngx_sio_replay_t *replay, uint32_t kind,
+    uint32_t id, const ngx_sio_socket_t *so);
+static ngx_int_t ngx_sio_replay_collect(const ngx_sio_replay_t *replay,
+    const ngx_sio_interest_t *interest, ngx_sio_positions_t *positions);
+static ngx_int_t ngx_sio_positions_push(ngx_sio_positions_t *positions,
+    uint64_t position);
+static int ngx_libc_cdecl ngx_sio_positions_compare(const void *one,
+    const void *two);
+static ngx_uint_t ngx_sio_replay_wanted(const ngx_sio_replay_t *replay,
+    const ngx_sio_record_view_t *view);
+
+
+/* Both grow to the largest session that this worker has seen. */
+static ngx_sio_interest_t   *ngx_sio_interests;
+static ngx_uint_t            ngx_sio_interests_size;
+static ngx_sio_positions_t   ngx_sio_positions;
+
+
+uint32_t
+ngx_sio_replay_lock(ngx_sio_zone_t *zone,
+    uint32_t (*find)(ngx_sio_zone_t *zone, void *data), void *data)
+{
+    uint32_t             cell, socket;
+    ngx_uint_t           need;
+    ngx_sio_interest_t  *interests;
+
+    for ( ;; ) {
+        ngx_sio_lock(zone);
+
+        cell = find(zone, data);
+        if (cell == 0) {
+            return 0;
+        }
+
+        need = 1 + zone->shared->sessions[cell].memberships;
+
+        for (socket = zone->shared->sessions[cell].sockets;
+             socket;
+             socket = zone->shared->sockets[socket].sibling)
+        {
+            need += 2;
+        }
+
+        if (need <= ngx_sio_interests_size) {
+            return cell;
+        }
+
+        ngx_sio_unlock(zone);
+
+        need += 64;
+        interests = ngx_alloc(need * sizeof(ngx_sio_interest_t), zone->log);
+
+        if (interests == NULL) {
+            ngx_sio_lock(zone);
+            return 0;
+        }
+
+        ngx_free(ngx_sio_interests);
+        ngx_sio_interests = interests;
+        ngx_sio_interests_size = need;
+    }
+}
+
+
+void
+ngx_sio_replay_note_locked(ngx_sio_zone_t *zone, uint32_t cell,
+    uint64_t cursor, ngx_sio_replay_t *replay)
+{
+    uint32_t               m, socket;
+    ngx_sio_shared_t      *sh;
+    ngx_sio_socket_t      *so;
+    ngx_sio_interest_t    *interest;
+    ngx_sio_membership_t  *membership;
+
+    sh = zone->shared;
+
+    replay->zone = zone;
+    replay->from = cursor;
+    replay->to = sio_ring_head(sh->log);
+    replay->interests = ngx_sio_interests;
+    replay->n = 0;
+
+    ngx_sio_replay_add(replay, NGX_SIO_TO_SESSION, cell, NULL);
+
+    for (socket = sh->sessions[cell].sockets; socket; socket = so->sibling) {
+        so = &sh->sockets[socket];
+
+        ngx_sio_replay_add(replay, NGX_SIO_TO_NAMESPACE, so->namespace, so);
+        ngx_sio_replay_add(replay, NGX_SIO_TO_SOCKET, socket, so);
+
+        for (m = so->memberships; m; m = membership->next) {
+            membership = &sh->memberships[m];
+
+            interest = &replay->interests[replay->n++];
+            interest->kind = NGX_SIO_TO_ROOM;
+            interest->id = membership->room;
+            interest->last = sh->rooms[membership->room].last;
+            interest->from = membership->from;
+            interest->until = membership->until;
+        }
+    }
+}
+
+
+static void
+ngx_sio_replay_add(ngx_sio_replay_t *replay, uint32_t kind, uint32_t id,
+    const ngx_sio_socket_t *so)
+{
+    ngx_sio_interest_t  *interest;
+
+    interest = &replay->interests[replay->n++];
+
+    interest->kind = kind;
+    interest->id = id;
+    interest->last = *ngx_sio_target_last(replay->zone->shared, kind, id);
+    interest->from = so ? so->from : 0;
+    interest->until = so ? so->until : NGX_SIO_FOREVER;
+}
+
+
+ngx_int_t
+ngx_sio_replay_run(const ngx_sio_replay_t *replay, ngx_sio_replay_pt handler,
+    void *data, uint64_t *next)
+{
+    uint64_t                position, done;
+    ngx_int_t               rc;
+    ngx_uint_t              i;
+    ngx_sio_positions_t    *positions;
+    ngx_sio_record_view_t   view;
+
+    positions = &ngx_sio_positions;
+    positions->n = 0;
+
+    for (i = 0; i < replay->n; i++) {
+        rc = ngx_sio_replay_collect(replay, &replay->interests[i], positions);
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
+
+    if (positions->n > 1) {
+        ngx_qsort(positions->elts, positions->n, sizeof(uint64_t),
+                  ngx_sio_positions_compare);
+    }
+
+    *next = replay->to;
+
+    for (done = 0, i = 0; i < positions->n; i++, done = position) {
+        position = positions->elts[i];
+
+        if (position == done) {
+            continue;
+        }
+
+        if (ngx_sio_log_read(replay->zone, position, &view) != NGX_OK) {
+            return NGX_DECLINED;
+        }
+
+        if (!ngx_sio_replay_wanted(replay, &view)) {
+            continue;
+        }
+
+        rc = handler(data, &view);
+
+        if (rc == NGX_DONE) {
+            *next = position;
+            return NGX_OK;
+        }
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_sio_replay_collect(const ngx_sio_replay_t *replay,
+    const ngx_sio_interest_t *interest, ngx_sio_positions_t *positions)
+{
+    uint64_t                position, from;
+    ngx_uint_t              i;
+    ngx_sio_record_view_t   view;
+
+    from = ngx_max(replay->from, interest->from);
+    position = interest->last;
+
+    while (position && position >= from) {
+
+        if (ngx_sio_log_read(replay->zone, position, &view) != NGX_OK) {
+            return NGX_DECLINED;
+        }
+
+        if (position < interest->until
+            && ngx_sio_positions_push(positions, position) != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
+        position = 0;
+
+        for (i = 0; i < view.head.targets; i++) {
+            if (view.targets[i].id == interest->id
+                && view.targets[i].kind == interest->kind)
+            {
+                position = view.targets[i].prev;
+                break;
+            }
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_sio_positions_push(ngx_sio_positions_t *positions, uint64_t position)
+{
+    uint64_t    *elts;
+    ngx_uint_t   size;
+
+    if (positions->n == positions->size) {
+        size = positions->size ? positions->size * 2 : 256;
+
+        elts = ngx_alloc(size * sizeof(uint64_t), ngx_cycle->log);
+        if (elts == NULL) {
+            return NGX_ERROR;
+        }
+
+        if (positions->n) {
+            ngx_memcpy(elts, positions->elts,
+                       positions->n * sizeof(uint64_t));
+            ngx_free(positions->elts);
+        }
+
+        positions->elts = elts;
+        positions->size = size;
+    }
+
+    positions->elts[positions->n++] = position;
+
+    return NGX_OK;
+}
+
+
+static int ngx_libc_cdecl
+ngx_sio_positions_compare(const void *one, const void *two)
+{
+    uint64_t  a, b;
+
+    a = *(const uint64_t *) one;
+    b = *(const uint64_t *) two;
+
+    return a < b ? -1 : a > b;
+}
+
+
+/* `except` is judged by the same intervals as membership. */
+
+static ngx_uint_t
+ngx_sio_replay_wanted(const ngx_sio_replay_t *replay,
+    const ngx_sio_record_view_t *view)
+{
+    uint64_t             position;
+    ngx_uint_t           i, k;
+    ngx_sio_interest_t  *interest;
+
+    if (view->head.type == NGX_SIO_RECORD_DIRECT) {
+        return 1;
+    }
+
+    if (view->head.type != NGX_SIO_RECORD_EVENT) {
+        return 0;
+    }
+
+    position = view->head.ring.position;
+
+    if ((view->head.flags & NGX_SIO_VOLATILE) && position < replay->writable) {
+        return 0;
+    }
+
+    for (i = 0; i < view->head.excepts; i++) {
+
+        for (k = 0; k < replay->n; k++) {
+            interest = &replay->interests[k];
+
+            if (interest->id == view->excepts[i].id
+                && interest->kind == view->excepts[i].kind
+                && interest->from <= position
+                && position < interest->until)
+            {
+                return 0;
+            }
+        }
+    }
+
+    return 1;
+}

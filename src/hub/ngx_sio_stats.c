@@ -1,0 +1,40 @@
+
+/*
+ * The names of the counters, as status shows them.
+ */
+
+#include "ngx_sio_stats.h"
+
+
+#define NGX_SIO_STAT(name)                                                    \
+    { ngx_string(#name), offsetof(ngx_sio_stats_t, name) }
+
+
+const ngx_sio_stat_t  ngx_sio_stat_names[] = {
+    NGX_SIO_STAT(sessions_opened),
+    NGX_SIO_STAT(sessions_closed),
+    NGX_SIO_STAT(upgrades),
+    NGX_SIO_STAT(sockets_opened),
+    NGX_SIO_STAT(sockets_closed),
+    NGX_SIO_STAT(connects_refused),
+    NGX_SIO_STAT(joins),
+    NGX_SIO_STAT(joins_refused),
+    NGX_SIO_STAT(leaves),
+    NGX_SIO_STAT(packets_in),
+    NGX_SIO_STAT(bytes_in),
+    NGX_SIO_STAT(packets_out),
+    NGX_SIO_STAT(bytes_out),
+    NGX_SIO_STAT(events_unmatched),
+    NGX_SIO_STAT(publishes),
+    NGX_SIO_STAT(records),
+    NGX_SIO_STAT(deliveries),
+    NGX_SIO_STAT(volatile_dropped),
+    NGX_SIO_STAT(slow_closed),
+    NGX_SIO_STAT(overruns),
+    NGX_SIO_STAT(pings_timed_out),
+    NGX_SIO_STAT(protocol_errors),
+    NGX_SIO_STAT(sessions_refused),
+    NGX_SIO_STAT(rebuilds),
+    NGX_SIO_STAT(workers_reaped),
+    { ngx_null_string, 0 }
+};

@@ -1,0 +1,51 @@
+
+/* Counters, one block for each worker slot, summed when they are read. */
+
+#ifndef _NGX_SIO_STATS_H_INCLUDED_
+#define _NGX_SIO_STATS_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+
+typedef struct {
+    ngx_atomic_t   sessions_opened;
+    ngx_atomic_t   sessions_closed;
+    ngx_atomic_t   upgrades;
+    ngx_atomic_t   sockets_opened;
+    ngx_atomic_t   sockets_closed;
+    ngx_atomic_t   connects_refused;    /* CONNECT_ERROR packets */
+    ngx_atomic_t   joins;
+    ngx_atomic_t   joins_refused;
+    ngx_atomic_t   leaves;
+    ngx_atomic_t   packets_in;          /* Engine.IO packets from clients */
+    ngx_atomic_t   bytes_in;
+    ngx_atomic_t   packets_out;         /* Engine.IO packets to clients */
+    ngx_atomic_t   bytes_out;
+    ngx_atomic_t   events_unmatched;    /* client events that nothing takes */
+    ngx_atomic_t   publishes;           /* emits accepted */
+    ngx_atomic_t   records;             /* appended to the log */
+    ngx_atomic_t   deliveries;          /* of events, to sockets */
+    ngx_atomic_t   volatile_dropped;
+    ngx_atomic_t   slow_closed;         /* over socketio_send_buffer */
+    ngx_atomic_t   overruns;            /* readers lapped by the log */
+    ngx_atomic_t   pings_timed_out;
+    ngx_atomic_t   protocol_errors;     /* malformed packets and frames */
+    ngx_atomic_t   sessions_refused;    /* handshakes without room for them */
+    ngx_atomic_t   rebuilds;            /* of the registry */
+    ngx_atomic_t   workers_reaped;
+} ngx_sio_stats_t;
+
+
+typedef struct {
+    ngx_str_t      name;
+    size_t         offset;              /* in ngx_sio_stats_t */
+} ngx_sio_stat_t;
+
+
+/* The counters by name, in the order of the struct; ends in an empty name. */
+extern const ngx_sio_stat_t  ngx_sio_stat_names[];
+
+
+#endif /* _NGX_SIO_STATS_H_INCLUDED_ */
