@@ -88,7 +88,7 @@ npm: t/node_modules/.stamp
 
 
 t/node_modules/.stamp: t/package-lock.json
-	cd t && npm ci --silent --ignore-scripts
+	cd t && npm ci --loglevel=error --ignore-scripts
 	@touch $@
 
 
