@@ -20,5 +20,8 @@
  */
 void ngx_sio_janitor(const ngx_array_t *zones);
 
+/* Ends whatever of these zones is still held by this worker, which exits. */
+void ngx_sio_janitor_leave(const ngx_array_t *zones);
+
 
 #endif /* _NGX_SIO_JANITOR_H_INCLUDED_ */

@@ -187,6 +187,15 @@ ngx_sio_log_read(ngx_sio_zone_t *zone, uint64_t position,
 
     n = (size_t) view->head.targets + view->head.excepts;
 
+    /* a position that came from outside may be none of ours */
+
+    if (n > 2 * NGX_SIO_TARGETS_MAX
+        || sizeof(ngx_sio_record_t) + n * sizeof(ngx_sio_target_t)
+           + view->head.length > view->head.ring.size)
+    {
+        return NGX_DECLINED;
+    }
+
     ngx_memcpy(targets, (ngx_sio_record_t *) r + 1,
                n * sizeof(ngx_sio_target_t));
 

@@ -16,10 +16,9 @@
 
 
 /* What a record is. */
-#define NGX_SIO_RECORD_EVENT     1      /* a packet for the targets' sockets */
-#define NGX_SIO_RECORD_DIRECT    2      /* a packet for one session */
-#define NGX_SIO_RECORD_FRAGMENT  3      /* a piece of a client's packet, kept */
-#define NGX_SIO_RECORD_CONTROL   4      /* a ngx_sio_control_t for a worker */
+#define NGX_SIO_RECORD_EVENT    1      /* a packet for the targets' sockets */
+#define NGX_SIO_RECORD_DIRECT   2      /* a packet for one session */
+#define NGX_SIO_RECORD_CONTROL  3      /* a ngx_sio_control_t for a worker */
 
 /* Flags of a record. */
 #define NGX_SIO_VOLATILE         0x01   /* only for who can be written to now */

@@ -281,26 +281,23 @@ ngx_sio_socket_locked(ngx_sio_zone_t *zone, ngx_sio_ref_t socket)
 
 
 ngx_int_t
-ngx_sio_socket_open(ngx_sio_zone_t *zone, ngx_sio_ref_t session,
-    sio_span_t namespace, ngx_uint_t limit, ngx_sio_ref_t *socket,
-    u_char *id, uint64_t *from)
+ngx_sio_socket_open(ngx_sio_zone_t *zone, ngx_sio_connect_t *connect)
 {
     uint32_t            cell;
     ngx_int_t           rc;
+    ngx_sio_mask_t      wake;
     ngx_sio_shared_t   *sh;
     ngx_sio_socket_t   *so;
     ngx_sio_session_t  *s;
 
-    if (ngx_sio_random_id(id) != NGX_OK) {
-        return NGX_ERROR;
-    }
+    ngx_memzero(&wake, sizeof(ngx_sio_mask_t));
 
     sh = zone->shared;
 
     ngx_sio_lock(zone);
 
     rc = NGX_ABORT;
-    s = ngx_sio_session_locked(zone, session);
+    s = ngx_sio_session_locked(zone, connect->session);
     if (s == NULL) {
         goto done;
     }
@@ -312,23 +309,19 @@ ngx_sio_socket_open(ngx_sio_zone_t *zone, ngx_sio_ref_t session,
     }
 
     so = &sh->sockets[cell];
-    so->session = session.cell;
-    ngx_memcpy(so->id, id, NGX_SIO_ID_LEN);
+    so->session = connect->session.cell;
+    ngx_memcpy(so->id, connect->id, NGX_SIO_ID_LEN);
 
-    rc = ngx_sio_socket_fill(sh, so, namespace, limit);
+    rc = ngx_sio_socket_fill(sh, so, connect->namespace, connect->limit);
     if (rc != NGX_OK) {
         ngx_sio_socket_cell_free(sh, cell);
         goto done;
     }
 
-    so->sibling = s->sockets;
-    s->sockets = cell;
-    s->connect_due = 0;
-    ngx_sio_socket_link(sh, cell);
-    so->state = NGX_SIO_LIVE;
-
     if (s->transport == NGX_SIO_POLLING) {
         sh->namespaces[so->namespace].polled = 1;
+        (void) ngx_sio_session_send_locked(zone, so->session,
+                                           &connect->answer, &wake);
     }
 
     if (s->owner) {
@@ -336,13 +329,23 @@ ngx_sio_socket_open(ngx_sio_zone_t *zone, ngx_sio_ref_t session,
                          ngx_sio_worker_slot(s->owner));
     }
 
-    socket->cell = cell;
-    socket->serial = so->serial;
-    *from = so->from;
+    so->from = sio_ring_head(sh->log);
+    so->sibling = s->sockets;
+    s->sockets = cell;
+    s->connect_due = 0;
+    ngx_sio_socket_link(sh, cell);
+    so->state = NGX_SIO_LIVE;
+
+    connect->socket.cell = cell;
+    connect->socket.serial = so->serial;
+    connect->cell = so->namespace;
+    connect->from = so->from;
 
 done:
 
     ngx_sio_unlock(zone);
+
+    ngx_sio_wake(&wake);
 
     if (rc == NGX_OK) {
         ngx_sio_stat(zone, sockets_opened, 1);
@@ -367,7 +370,6 @@ ngx_sio_socket_fill(ngx_sio_shared_t *sh, ngx_sio_socket_t *so,
     sh->namespaces[nsp].refs++;
 
     so->namespace = nsp;
-    so->from = sio_ring_head(sh->log);
     so->until = NGX_SIO_FOREVER;
 
     return NGX_OK;
@@ -450,6 +452,7 @@ ngx_sio_socket_close_locked(ngx_sio_zone_t *zone, uint32_t cell)
 
     so->rooms = 0;
     sh->namespaces[so->namespace].count--;
+    sh->sessions[so->session].left = 1;
 
     ngx_sio_stat(zone, sockets_closed, 1);
 }

@@ -67,16 +67,29 @@ ngx_sio_session_t *ngx_sio_session_locked(ngx_sio_zone_t *zone,
 ngx_sio_socket_t *ngx_sio_socket_locked(ngx_sio_zone_t *zone,
     ngx_sio_ref_t socket);
 
+typedef struct {
+    ngx_sio_ref_t      session;
+    sio_span_t         namespace;
+    ngx_uint_t         limit;           /* of namespaces from patterns; 0: it
+                                           is declared by its name */
+    u_char             id[NGX_SIO_ID_LEN];
+    ngx_sio_payload_t  answer;          /* for a polling session */
+
+    /* results */
+    ngx_sio_ref_t      socket;
+    uint32_t           cell;            /* of the namespace */
+    uint64_t           from;            /* where in the log it begins */
+} ngx_sio_connect_t;
+
+
 /*
- * Connects a session to a namespace.  limit is how many namespaces that come
- * from patterns may exist, 0 for a namespace that is declared by its name.
- * Writes the socket's id; *from is where in the log it begins.  Returns NGX_OK,
- * NGX_DECLINED when there is no room for it, NGX_ABORT when the session is
- * gone, NGX_ERROR.
+ * Connects a session to a namespace.  A polling session is sent the answer in
+ * the same step, so that nothing of the namespace comes before it.  Returns
+ * NGX_OK, NGX_DECLINED when there is no room for it, NGX_ABORT when the session
+ * is gone.
  */
-ngx_int_t ngx_sio_socket_open(ngx_sio_zone_t *zone, ngx_sio_ref_t session,
-    sio_span_t namespace, ngx_uint_t limit, ngx_sio_ref_t *socket,
-    u_char *id, uint64_t *from);
+ngx_int_t ngx_sio_socket_open(ngx_sio_zone_t *zone,
+    ngx_sio_connect_t *connect);
 
 /* Takes a socket out of its namespace and rooms; harmless when it is gone. */
 void ngx_sio_socket_close(ngx_sio_zone_t *zone, ngx_sio_ref_t socket);

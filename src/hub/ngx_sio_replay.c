@@ -15,7 +15,7 @@ typedef struct {
 
 
 static void ngx_sio_replay_add(ngx_sio_replay_t *replay, uint32_t kind,
-    uint32_t id, const ngx_sio_socket_t *so);
+    uint32_t id, uint32_t socket);
 static ngx_int_t ngx_sio_replay_collect(const ngx_sio_replay_t *replay,
     const ngx_sio_interest_t *interest, ngx_sio_positions_t *positions);
 static ngx_int_t ngx_sio_positions_push(ngx_sio_positions_t *positions,
@@ -96,13 +96,14 @@ ngx_sio_replay_note_locked(ngx_sio_zone_t *zone, uint32_t cell,
     replay->interests = ngx_sio_interests;
     replay->n = 0;
 
-    ngx_sio_replay_add(replay, NGX_SIO_TO_SESSION, cell, NULL);
+    ngx_sio_replay_add(replay, NGX_SIO_TO_SESSION, cell, 0);
 
     for (socket = sh->sessions[cell].sockets; socket; socket = so->sibling) {
         so = &sh->sockets[socket];
 
-        ngx_sio_replay_add(replay, NGX_SIO_TO_NAMESPACE, so->namespace, so);
-        ngx_sio_replay_add(replay, NGX_SIO_TO_SOCKET, socket, so);
+        ngx_sio_replay_add(replay, NGX_SIO_TO_NAMESPACE, so->namespace,
+                           socket);
+        ngx_sio_replay_add(replay, NGX_SIO_TO_SOCKET, socket, socket);
 
         for (m = so->memberships; m; m = membership->next) {
             membership = &sh->memberships[m];
@@ -110,6 +111,7 @@ ngx_sio_replay_note_locked(ngx_sio_zone_t *zone, uint32_t cell,
             interest = &replay->interests[replay->n++];
             interest->kind = NGX_SIO_TO_ROOM;
             interest->id = membership->room;
+            interest->socket = socket;
             interest->last = sh->rooms[membership->room].last;
             interest->from = membership->from;
             interest->until = membership->until;
@@ -120,17 +122,20 @@ ngx_sio_replay_note_locked(ngx_sio_zone_t *zone, uint32_t cell,
 
 static void
 ngx_sio_replay_add(ngx_sio_replay_t *replay, uint32_t kind, uint32_t id,
-    const ngx_sio_socket_t *so)
+    uint32_t socket)
 {
+    ngx_sio_socket_t    *so;
     ngx_sio_interest_t  *interest;
 
+    so = &replay->zone->shared->sockets[socket];
     interest = &replay->interests[replay->n++];
 
     interest->kind = kind;
     interest->id = id;
+    interest->socket = socket;
     interest->last = *ngx_sio_target_last(replay->zone->shared, kind, id);
-    interest->from = so ? so->from : 0;
-    interest->until = so ? so->until : NGX_SIO_FOREVER;
+    interest->from = socket ? so->from : 0;
+    interest->until = socket ? so->until : NGX_SIO_FOREVER;
 }
 
 

@@ -61,14 +61,14 @@ typedef struct {
     uint32_t           timeout;         /* pingTimeout, ms */
     uint32_t           poll_token;
     uint32_t           post_token;
-    uint32_t           unused;
+    uint16_t           attachments;     /* of a client's packet, to come */
+    uint16_t           left;            /* has left a namespace before */
     ngx_sio_worker_t   owner;           /* of the WebSocket, also a probing */
     ngx_sio_worker_t   poll;            /* where a GET is in flight, or 0 */
     ngx_sio_worker_t   post;            /* where a POST is in flight, or 0 */
     uint64_t           cursor;          /* records before it are done with */
     uint64_t           answering;       /* cursor after the answer in flight */
     uint64_t           last;            /* newest record addressed to it */
-    uint64_t           fragment;        /* newest piece of a binary packet */
     uint64_t           ping_due;        /* ngx_current_msec */
     uint64_t           deadline;        /* without a pong by then: dead */
     uint64_t           connect_due;     /* without a socket by then: closed */

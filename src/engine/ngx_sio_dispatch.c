@@ -1,0 +1,444 @@
+
+/*
+ * Socket.IO packets of clients: CONNECT, DISCONNECT, events and acks.  Events
+ * that mean join and leave go on to ngx_sio_membership.c.
+ */
+
+#include "ngx_sio_dispatch.h"
+#include "ngx_sio_membership.h"
+
+
+typedef struct {
+    ngx_sio_ref_t   socket;
+    u_char          id[NGX_SIO_ID_LEN];
+    uint32_t        name_len;
+    u_char          name[NGX_SIO_NAMESPACE_NAME_MAX];
+} ngx_sio_loaded_t;
+
+
+static ngx_int_t ngx_sio_dispatch_connect(ngx_sio_peer_t *peer,
+    const sio_packet_t *packet);
+static ngx_int_t ngx_sio_dispatch_connected(ngx_sio_peer_t *peer,
+    ngx_sio_namespace_conf_t *nc, ngx_sio_connect_t *connect);
+static void ngx_sio_dispatch_refuse(ngx_sio_peer_t *peer,
+    sio_span_t namespace, sio_span_t message);
+static ngx_int_t ngx_sio_dispatch_disconnect(ngx_sio_presence_t *presence);
+static ngx_int_t ngx_sio_dispatch_event(ngx_sio_presence_t *presence,
+    const sio_packet_t *packet);
+static ngx_uint_t ngx_sio_dispatch_collect(ngx_sio_peer_t *peer,
+    ngx_sio_loaded_t *loaded, ngx_uint_t max);
+static ngx_int_t ngx_sio_dispatch_restore(ngx_sio_peer_t *peer,
+    const ngx_sio_loaded_t *loaded);
+
+
+#define NGX_SIO_LOADED_MAX  256         /* sockets of one session */
+
+
+ngx_int_t
+ngx_sio_dispatch_text(ngx_sio_peer_t *peer, sio_span_t text)
+{
+    sio_packet_t         packet;
+    ngx_sio_presence_t  *presence;
+
+    if (peer->attachments || sio_packet_parse(text, &packet) != SIO_OK) {
+        return NGX_ERROR;
+    }
+
+    if (packet.type == SIO_CONNECT) {
+        return ngx_sio_dispatch_connect(peer, &packet);
+    }
+
+    if (packet.type == SIO_CONNECT_ERROR) {
+        return NGX_ERROR;
+    }
+
+    peer->attachments = packet.attachments;
+
+    presence = ngx_sio_dispatch_presence(peer, packet.nsp);
+
+    if (presence == NULL) {
+        /* may have crossed the server's own DISCONNECT on its way */
+        return peer->left ? NGX_OK : NGX_ERROR;
+    }
+
+    switch (packet.type) {
+
+    case SIO_DISCONNECT:
+        return ngx_sio_dispatch_disconnect(presence);
+
+    case SIO_EVENT:
+    case SIO_BINARY_EVENT:
+        return ngx_sio_dispatch_event(presence, &packet);
+
+    default:
+        /* an ack that nobody has asked for */
+        return NGX_OK;
+    }
+}
+
+
+/* No client event that this server takes has use for binary arguments. */
+
+ngx_int_t
+ngx_sio_dispatch_binary(ngx_sio_peer_t *peer, sio_span_t data)
+{
+    if (peer->attachments == 0) {
+        return NGX_ERROR;
+    }
+
+    peer->attachments--;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_sio_dispatch_connect(ngx_sio_peer_t *peer, const sio_packet_t *packet)
+{
+    u_char                     head[NGX_SIO_NAMESPACE_NAME_MAX + 32];
+    ngx_int_t                  rc;
+    sio_span_t                 none;
+    ngx_sio_zone_t            *zone;
+    ngx_sio_connect_t          connect;
+    ngx_sio_namespace_conf_t  *nc;
+
+    zone = peer->reader->zone;
+    ngx_memzero(&none, sizeof(sio_span_t));
+
+    if (ngx_sio_dispatch_presence(peer, packet->nsp) != NULL) {
+        return NGX_ERROR;
+    }
+
+    nc = ngx_sio_namespace_lookup(peer->endpoint, packet->nsp);
+
+    if (nc == NULL) {
+        ngx_sio_dispatch_refuse(peer, packet->nsp,
+                                sio_span("Invalid namespace"));
+        return NGX_OK;
+    }
+
+    ngx_memzero(&connect, sizeof(ngx_sio_connect_t));
+
+    if (ngx_sio_random_id(connect.id) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    connect.session = peer->session;
+    connect.namespace = packet->nsp;
+
+#if (NGX_PCRE)
+    connect.limit = nc->regex ? peer->endpoint->limit_namespaces : 0;
+#endif
+
+    connect.answer.text[0].p = head;
+    connect.answer.text[0].n = sio_packet_write_head(head, SIO_CONNECT, 0,
+                                                     packet->nsp, none);
+    connect.answer.text[1] = sio_span("{\"sid\":\"");
+    connect.answer.text[2].p = connect.id;
+    connect.answer.text[2].n = NGX_SIO_ID_LEN;
+    connect.answer.text[3] = sio_span("\"}");
+
+    /* the answer goes out before anything that the socket is to get */
+
+    ngx_sio_reader_catch_up(peer->reader, sio_ring_head(zone->shared->log));
+
+    rc = ngx_sio_socket_open(zone, &connect);
+
+    if (rc == NGX_OK) {
+        return ngx_sio_dispatch_connected(peer, nc, &connect);
+    }
+
+    if (rc == NGX_ABORT) {
+        return NGX_ERROR;
+    }
+
+    ngx_sio_dispatch_refuse(peer, packet->nsp,
+                            sio_span("Service unavailable"));
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_sio_dispatch_connected(ngx_sio_peer_t *peer, ngx_sio_namespace_conf_t *nc,
+    ngx_sio_connect_t *connect)
+{
+    ngx_sio_frame_t     *frame;
+    ngx_sio_presence_t  *presence;
+
+    peer->connected = 1;
+
+    presence = ngx_sio_presence_add(peer, nc, connect->namespace,
+                                    connect->socket);
+    if (presence == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(presence->id, connect->id, NGX_SIO_ID_LEN);
+
+    if (peer->kind != NGX_SIO_PEER_WEBSOCKET) {
+        return NGX_OK;
+    }
+
+    frame = ngx_sio_frame_payload(&connect->answer);
+    if (frame == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_sio_peer_queue(peer, frame);
+    ngx_sio_frame_release(frame);
+
+    if (peer->closing) {
+        return NGX_OK;
+    }
+
+    if (ngx_sio_presence_listen(presence, NGX_SIO_TO_NAMESPACE, connect->cell,
+                                connect->from, NGX_SIO_FOREVER)
+        != NGX_OK
+        || ngx_sio_presence_listen(presence, NGX_SIO_TO_SOCKET,
+                                   connect->socket.cell, connect->from,
+                                   NGX_SIO_FOREVER)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_sio_dispatch_refuse(ngx_sio_peer_t *peer, sio_span_t namespace,
+    sio_span_t message)
+{
+    u_char             *head;
+    sio_span_t          none;
+    ngx_sio_payload_t   payload;
+
+    ngx_memzero(&none, sizeof(sio_span_t));
+    ngx_memzero(&payload, sizeof(ngx_sio_payload_t));
+
+    /* a name that is refused may be as long as a message */
+
+    head = ngx_alloc(sio_packet_head_max(namespace, none), ngx_cycle->log);
+    if (head == NULL) {
+        return;
+    }
+
+    payload.text[0].p = head;
+    payload.text[0].n = sio_packet_write_head(head, SIO_CONNECT_ERROR, 0,
+                                              namespace, none);
+    payload.text[1] = sio_span("{\"message\":\"");
+    payload.text[2] = message;
+    payload.text[3] = sio_span("\"}");
+
+    ngx_sio_stat(peer->reader->zone, connects_refused, 1);
+
+    ngx_sio_peer_send(peer, &payload);
+
+    ngx_free(head);
+}
+
+
+static ngx_int_t
+ngx_sio_dispatch_disconnect(ngx_sio_presence_t *presence)
+{
+    ngx_sio_socket_close(presence->peer->reader->zone, presence->socket);
+    ngx_sio_presence_remove(presence);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_sio_dispatch_event(ngx_sio_presence_t *presence,
+    const sio_packet_t *packet)
+{
+    size_t      n;
+    u_char     *name;
+    ngx_int_t   rc;
+    sio_span_t  event;
+
+    if (packet->event.kind != SIO_JSON_STRING) {
+        ngx_sio_stat(presence->peer->reader->zone, events_unmatched, 1);
+        return NGX_OK;
+    }
+
+    name = ngx_alloc(packet->event.raw.n, ngx_cycle->log);
+    if (name == NULL) {
+        return NGX_ERROR;
+    }
+
+    (void) sio_json_string(&packet->event, name, packet->event.raw.n, &n);
+    event.p = name;
+    event.n = n;
+
+    rc = ngx_sio_membership_event(presence, event, packet);
+
+    if (rc == NGX_DECLINED) {
+        ngx_sio_stat(presence->peer->reader->zone, events_unmatched, 1);
+        rc = NGX_OK;
+    }
+
+    ngx_free(name);
+
+    return rc;
+}
+
+
+void
+ngx_sio_dispatch_farewell(ngx_sio_presence_t *presence)
+{
+    u_char              head[NGX_SIO_NAMESPACE_NAME_MAX + 32];
+    sio_span_t          none, name;
+    ngx_sio_frame_t    *frame;
+    ngx_sio_payload_t   payload;
+
+    ngx_memzero(&none, sizeof(sio_span_t));
+    ngx_memzero(&payload, sizeof(ngx_sio_payload_t));
+
+    name.p = presence->name;
+    name.n = presence->name_len;
+
+    payload.text[0].p = head;
+    payload.text[0].n = sio_packet_write_head(head, SIO_DISCONNECT, 0, name,
+                                              none);
+
+    frame = ngx_sio_frame_payload(&payload);
+
+    if (frame) {
+        ngx_sio_peer_queue(presence->peer, frame);
+        ngx_sio_frame_release(frame);
+    }
+}
+
+
+ngx_sio_presence_t *
+ngx_sio_dispatch_presence(ngx_sio_peer_t *peer, sio_span_t namespace)
+{
+    ngx_queue_t         *q;
+    ngx_sio_presence_t  *presence;
+
+    for (q = ngx_queue_head(&peer->presences);
+         q != ngx_queue_sentinel(&peer->presences);
+         q = ngx_queue_next(q))
+    {
+        presence = ngx_queue_data(q, ngx_sio_presence_t, queue);
+
+        if (presence->name_len == namespace.n
+            && ngx_memcmp(presence->name, namespace.p, namespace.n) == 0)
+        {
+            return presence;
+        }
+    }
+
+    return NULL;
+}
+
+
+ngx_int_t
+ngx_sio_dispatch_load(ngx_sio_peer_t *peer)
+{
+    ngx_uint_t  i, n;
+
+    static ngx_sio_loaded_t  loaded[NGX_SIO_LOADED_MAX];
+
+    n = ngx_sio_dispatch_collect(peer, loaded, NGX_SIO_LOADED_MAX);
+
+    for (i = 0; i < n; i++) {
+        if (ngx_sio_dispatch_restore(peer, &loaded[i]) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_uint_t
+ngx_sio_dispatch_collect(ngx_sio_peer_t *peer, ngx_sio_loaded_t *loaded,
+    ngx_uint_t max)
+{
+    uint32_t            cell;
+    ngx_uint_t          n;
+    ngx_sio_zone_t     *zone;
+    ngx_sio_shared_t   *sh;
+    ngx_sio_socket_t   *so;
+    ngx_sio_session_t  *s;
+
+    zone = peer->reader->zone;
+    sh = zone->shared;
+    n = 0;
+
+    ngx_sio_lock(zone);
+
+    s = ngx_sio_session_locked(zone, peer->session);
+
+    if (s) {
+        peer->attachments = s->attachments;
+        peer->left = s->left;
+
+        for (cell = s->sockets; cell && n < max; cell = so->sibling) {
+            so = &sh->sockets[cell];
+
+            if (so->state != NGX_SIO_LIVE) {
+                continue;
+            }
+
+            loaded[n].socket.cell = cell;
+            loaded[n].socket.serial = so->serial;
+            ngx_memcpy(loaded[n].id, so->id, NGX_SIO_ID_LEN);
+            loaded[n].name_len = ngx_sio_string_copy(sh,
+                                         sh->namespaces[so->namespace].name,
+                                         loaded[n].name,
+                                         NGX_SIO_NAMESPACE_NAME_MAX);
+            n++;
+        }
+    }
+
+    ngx_sio_unlock(zone);
+
+    return n;
+}
+
+
+static ngx_int_t
+ngx_sio_dispatch_restore(ngx_sio_peer_t *peer, const ngx_sio_loaded_t *loaded)
+{
+    sio_span_t                 name;
+    ngx_sio_presence_t        *presence;
+    ngx_sio_namespace_conf_t  *nc;
+
+    name.p = loaded->name;
+    name.n = loaded->name_len;
+
+    nc = ngx_sio_namespace_lookup(peer->endpoint, name);
+    if (nc == NULL) {
+        return NGX_OK;
+    }
+
+    presence = ngx_sio_presence_add(peer, nc, name, loaded->socket);
+    if (presence == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(presence->id, loaded->id, NGX_SIO_ID_LEN);
+
+    return NGX_OK;
+}
+
+
+void
+ngx_sio_dispatch_save(ngx_sio_peer_t *peer)
+{
+    ngx_sio_session_t  *s;
+
+    ngx_sio_lock(peer->reader->zone);
+
+    s = ngx_sio_session_locked(peer->reader->zone, peer->session);
+
+    if (s) {
+        s->attachments = peer->attachments;
+    }
+
+    ngx_sio_unlock(peer->reader->zone);
+}

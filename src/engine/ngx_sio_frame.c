@@ -1,0 +1,160 @@
+
+/*
+ * Encodes WebSocket frames.  References are counted within one worker.
+ */
+
+#include "ngx_sio_frame.h"
+#include "sio_ws.h"
+
+
+static ngx_sio_frame_t *ngx_sio_frame_alloc(size_t size, ngx_uint_t packets);
+static u_char *ngx_sio_frame_head(u_char *p, ngx_uint_t part, size_t n);
+
+
+/* The packet is copied behind room for the heads, then moved up to them. */
+
+ngx_sio_frame_t *
+ngx_sio_frame_record(ngx_sio_zone_t *zone, const ngx_sio_record_view_t *view,
+    ngx_uint_t *lapped)
+{
+    u_char           *p, *src, *end;
+    uint32_t          n;
+    ngx_uint_t        i;
+    ngx_sio_frame_t  *frame;
+
+    *lapped = 0;
+
+    frame = ngx_sio_frame_alloc(view->head.length
+                                + view->head.parts * SIO_WS_HEAD_MAX,
+                                view->head.parts);
+    if (frame == NULL) {
+        return NULL;
+    }
+
+    src = frame->data + view->head.parts * SIO_WS_HEAD_MAX;
+    end = src + view->head.length;
+
+    if (ngx_sio_log_copy(zone, view, src) != NGX_OK) {
+        *lapped = 1;
+        ngx_sio_frame_release(frame);
+        return NULL;
+    }
+
+    p = frame->data;
+
+    for (i = 0; i < view->head.parts && end - src >= 4; i++) {
+        ngx_memcpy(&n, src, sizeof(uint32_t));
+        src += sizeof(uint32_t);
+
+        p = ngx_sio_frame_head(p, i, n);
+        ngx_memmove(p, src, n);
+        p += n;
+        src += n;
+    }
+
+    frame->size = p - frame->data;
+    frame->droppable = view->head.flags & NGX_SIO_VOLATILE;
+
+    return frame;
+}
+
+
+ngx_sio_frame_t *
+ngx_sio_frame_payload(const ngx_sio_payload_t *payload)
+{
+    u_char           *p;
+    size_t            n;
+    ngx_uint_t        i;
+    ngx_sio_frame_t  *frame;
+
+    frame = ngx_sio_frame_alloc(ngx_sio_payload_size(payload)
+                                + (1 + payload->nattachments)
+                                  * SIO_WS_HEAD_MAX,
+                                1 + payload->nattachments);
+    if (frame == NULL) {
+        return NULL;
+    }
+
+    for (n = 0, i = 0; i < 4; i++) {
+        n += payload->text[i].n;
+    }
+
+    p = ngx_sio_frame_head(frame->data, 0, n);
+
+    for (i = 0; i < 4; i++) {
+        if (payload->text[i].n) {
+            p = ngx_cpymem(p, payload->text[i].p, payload->text[i].n);
+        }
+    }
+
+    for (i = 0; i < payload->nattachments; i++) {
+        p = ngx_sio_frame_head(p, 1, payload->attachments[i].n);
+
+        if (payload->attachments[i].n) {
+            p = ngx_cpymem(p, payload->attachments[i].p,
+                           payload->attachments[i].n);
+        }
+    }
+
+    frame->size = p - frame->data;
+
+    return frame;
+}
+
+
+ngx_sio_frame_t *
+ngx_sio_frame_bytes(u_char opcode, const u_char *src, size_t n)
+{
+    u_char           *p;
+    ngx_sio_frame_t  *frame;
+
+    frame = ngx_sio_frame_alloc(n + SIO_WS_HEAD_MAX, 1);
+    if (frame == NULL) {
+        return NULL;
+    }
+
+    p = frame->data + sio_ws_write_head(frame->data, opcode, n);
+
+    if (n) {
+        p = ngx_cpymem(p, src, n);
+    }
+
+    frame->size = p - frame->data;
+
+    return frame;
+}
+
+
+static ngx_sio_frame_t *
+ngx_sio_frame_alloc(size_t size, ngx_uint_t packets)
+{
+    ngx_sio_frame_t  *frame;
+
+    frame = ngx_alloc(sizeof(ngx_sio_frame_t) + size, ngx_cycle->log);
+    if (frame == NULL) {
+        return NULL;
+    }
+
+    frame->refs = 1;
+    frame->packets = packets;
+    frame->droppable = 0;
+
+    return frame;
+}
+
+
+static u_char *
+ngx_sio_frame_head(u_char *p, ngx_uint_t part, size_t n)
+{
+    return p + sio_ws_write_head(p, part == 0 ? SIO_WS_TEXT : SIO_WS_BINARY,
+                                 n);
+}
+
+
+void
+ngx_sio_frame_release(ngx_sio_frame_t *frame)
+{
+    if (--frame->refs == 0) {
+        ngx_free(frame);
+    }
+}

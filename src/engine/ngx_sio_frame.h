@@ -1,0 +1,41 @@
+
+/*
+ * Frames: bytes for WebSockets, encoded once and shared by all connections that
+ * they go to.  A frame is a unit: a packet's text and its attachments are never
+ * parted by another's.
+ */
+
+#ifndef _NGX_SIO_FRAME_H_INCLUDED_
+#define _NGX_SIO_FRAME_H_INCLUDED_
+
+
+#include "ngx_sio_log.h"
+
+
+typedef struct {
+    uint32_t           refs;            /* queues that hold it, and makers */
+    uint16_t           packets;         /* Engine.IO packets */
+    uint16_t           droppable;       /* volatile */
+    size_t             size;
+    u_char             data[];
+} ngx_sio_frame_t;
+
+
+/*
+ * Encodes a record's packet.  Returns NULL without memory, or when the log
+ * lapped the record (*lapped says which).  The caller holds one reference.
+ */
+ngx_sio_frame_t *ngx_sio_frame_record(ngx_sio_zone_t *zone,
+    const ngx_sio_record_view_t *view, ngx_uint_t *lapped);
+
+/* Encodes one packet from its pieces; as above. */
+ngx_sio_frame_t *ngx_sio_frame_payload(const ngx_sio_payload_t *payload);
+
+/* A control frame, or a text one, from bytes; as above. */
+ngx_sio_frame_t *ngx_sio_frame_bytes(u_char opcode, const u_char *p, size_t n);
+
+/* Gives a reference up. */
+void ngx_sio_frame_release(ngx_sio_frame_t *frame);
+
+
+#endif /* _NGX_SIO_FRAME_H_INCLUDED_ */

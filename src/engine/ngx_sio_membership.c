@@ -1,0 +1,307 @@
+
+/*
+ * Joins and leaves that clients ask for: which rooms a payload means, whether
+ * the namespace's rules allow them, and the answer.
+ */
+
+#include "ngx_sio_membership.h"
+#include "ngx_sio_request.h"
+#include "ngx_sio_rooms.h"
+
+
+static ngx_int_t ngx_sio_membership_join(ngx_sio_presence_t *presence,
+    ngx_sio_request_t *request);
+static ngx_int_t ngx_sio_membership_leave(ngx_sio_presence_t *presence,
+    ngx_sio_request_t *request);
+static ngx_uint_t ngx_sio_membership_judge(ngx_sio_presence_t *presence,
+    ngx_sio_request_t *request);
+static ngx_uint_t ngx_sio_membership_allowed(ngx_sio_presence_t *presence,
+    sio_span_t room);
+static ngx_int_t ngx_sio_membership_refuse(ngx_sio_presence_t *presence,
+    ngx_sio_request_t *request, sio_span_t error);
+static ngx_int_t ngx_sio_membership_answer(ngx_sio_presence_t *presence,
+    ngx_sio_request_t *request, sio_span_t head, ngx_uint_t event);
+static const ngx_sio_pattern_t *ngx_sio_membership_match(
+    const ngx_array_t *patterns, sio_span_t event);
+
+
+ngx_int_t
+ngx_sio_membership_event(ngx_sio_presence_t *presence, sio_span_t event,
+    const sio_packet_t *packet)
+{
+    ngx_uint_t                leave;
+    const ngx_sio_pattern_t  *pattern;
+
+    static ngx_sio_request_t  request;
+
+    leave = 0;
+    pattern = ngx_sio_membership_match(presence->conf->join_events, event);
+
+    if (pattern == NULL) {
+        leave = 1;
+        pattern = ngx_sio_membership_match(presence->conf->leave_events,
+                                           event);
+    }
+
+    if (pattern == NULL) {
+        return NGX_DECLINED;
+    }
+
+    if (ngx_sio_request_read(&request, pattern, event, packet) != NGX_OK) {
+        return ngx_sio_membership_refuse(presence, &request,
+                                         sio_span("Bad request"));
+    }
+
+    return leave ? ngx_sio_membership_leave(presence, &request)
+                 : ngx_sio_membership_join(presence, &request);
+}
+
+
+static const ngx_sio_pattern_t *
+ngx_sio_membership_match(const ngx_array_t *patterns, sio_span_t event)
+{
+    ngx_uint_t                i;
+    const ngx_sio_pattern_t  *pattern;
+
+    pattern = patterns->elts;
+
+    for (i = 0; i < patterns->nelts; i++) {
+        if (sio_template_match(&pattern[i].template, event)) {
+            return &pattern[i];
+        }
+    }
+
+    return NULL;
+}
+
+
+static ngx_int_t
+ngx_sio_membership_join(ngx_sio_presence_t *presence,
+    ngx_sio_request_t *request)
+{
+    ngx_int_t          rc;
+    ngx_uint_t         i;
+    ngx_sio_change_t   change;
+    uint32_t           cells[NGX_SIO_REQUEST_ROOMS];
+
+    if (ngx_sio_membership_judge(presence, request)) {
+        return ngx_sio_membership_refuse(presence, request,
+                                         sio_span("Forbidden"));
+    }
+
+    ngx_memzero(&change, sizeof(ngx_sio_change_t));
+
+    change.zone = presence->peer->reader->zone;
+    change.socket = presence->socket;
+    change.rooms = request->rooms;
+    change.n = request->n;
+    change.limit = presence->conf->limit_rooms;
+    change.cells = cells;
+
+    rc = ngx_sio_rooms_join(&change);
+
+    if (rc == NGX_ABORT) {
+        return NGX_OK;
+    }
+
+    if (rc != NGX_OK) {
+        return ngx_sio_membership_refuse(presence, request,
+                                         rc == NGX_BUSY
+                                         ? sio_span("Too many rooms")
+                                         : sio_span("Service unavailable"));
+    }
+
+    ngx_sio_stat(change.zone, joins, request->n);
+
+    for (i = 0; i < request->n; i++) {
+
+        if (cells[i]
+            && presence->peer->kind == NGX_SIO_PEER_WEBSOCKET
+            && ngx_sio_presence_listen(presence, NGX_SIO_TO_ROOM, cells[i],
+                                       change.position, NGX_SIO_FOREVER)
+               != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    return ngx_sio_membership_answer(presence, request,
+                                     sio_span("[{\"ok\":true,\"rooms\":["), 0);
+}
+
+
+/* What was published before the leave is still due: it is read first. */
+
+static ngx_int_t
+ngx_sio_membership_leave(ngx_sio_presence_t *presence,
+    ngx_sio_request_t *request)
+{
+    ngx_uint_t         i;
+    ngx_sio_peer_t    *peer;
+    ngx_sio_change_t   change;
+    uint32_t           cells[NGX_SIO_REQUEST_ROOMS];
+
+    peer = presence->peer;
+
+    ngx_memzero(&change, sizeof(ngx_sio_change_t));
+
+    change.zone = peer->reader->zone;
+    change.socket = presence->socket;
+    change.rooms = request->rooms;
+    change.n = request->n;
+    change.cells = cells;
+
+    if (ngx_sio_rooms_leave(&change) != NGX_OK) {
+        return NGX_OK;
+    }
+
+    ngx_sio_stat(change.zone, leaves, request->n);
+
+    if (peer->kind == NGX_SIO_PEER_WEBSOCKET) {
+        ngx_sio_reader_catch_up(peer->reader, change.position);
+
+        if (peer->closing) {
+            return NGX_OK;
+        }
+
+        for (i = 0; i < request->n; i++) {
+            if (cells[i]) {
+                ngx_sio_presence_ignore(presence, NGX_SIO_TO_ROOM, cells[i]);
+            }
+        }
+    }
+
+    return ngx_sio_membership_answer(presence, request,
+                                     sio_span("[{\"ok\":true,\"rooms\":["), 0);
+}
+
+
+/* Leaves the refused rooms in the request and returns their number. */
+
+static ngx_uint_t
+ngx_sio_membership_judge(ngx_sio_presence_t *presence,
+    ngx_sio_request_t *request)
+{
+    ngx_uint_t  i, n;
+
+    for (n = 0, i = 0; i < request->n; i++) {
+        if (!ngx_sio_membership_allowed(presence, request->rooms[i])) {
+            request->rooms[n++] = request->rooms[i];
+        }
+    }
+
+    if (n) {
+        request->n = n;
+    }
+
+    return n;
+}
+
+
+/* A room that bears a socket's id is that socket's, whatever the rules. */
+
+static ngx_uint_t
+ngx_sio_membership_allowed(ngx_sio_presence_t *presence, sio_span_t room)
+{
+    size_t              i;
+    uint32_t            socket;
+    ngx_sio_zone_t     *zone;
+    ngx_sio_shared_t   *sh;
+
+    if (room.n == 0 || room.n > presence->conf->room_max_length) {
+        return 0;
+    }
+
+    for (i = 0; i < room.n; i++) {
+        if (room.p[i] < 0x20 || room.p[i] == 0x7f) {
+            return 0;
+        }
+    }
+
+    if (!ngx_sio_pattern_any(presence->conf->rooms, room)) {
+        return 0;
+    }
+
+    if (room.n != NGX_SIO_ID_LEN) {
+        return 1;
+    }
+
+    zone = presence->peer->reader->zone;
+    sh = zone->shared;
+
+    ngx_sio_lock(zone);
+
+    socket = ngx_sio_socket_find(sh,
+                              sh->sockets[presence->socket.cell].namespace,
+                              room);
+
+    ngx_sio_unlock(zone);
+
+    return socket == 0;
+}
+
+
+static ngx_int_t
+ngx_sio_membership_refuse(ngx_sio_presence_t *presence,
+    ngx_sio_request_t *request, sio_span_t error)
+{
+    u_char      head[128], *p;
+    sio_span_t  text;
+
+    ngx_sio_stat(presence->peer->reader->zone, joins_refused, 1);
+
+    p = ngx_cpymem(head, "[", 1);
+
+    if (request->id.n == 0) {
+        p = ngx_cpymem(p, "\"error\",", sizeof("\"error\",") - 1);
+    }
+
+    p = ngx_cpymem(p, "{\"ok\":false,\"error\":\"",
+                   sizeof("{\"ok\":false,\"error\":\"") - 1);
+    p = ngx_cpymem(p, error.p, error.n);
+    p = ngx_cpymem(p, "\",\"rooms\":[", sizeof("\",\"rooms\":[") - 1);
+
+    text.p = head;
+    text.n = p - head;
+
+    return ngx_sio_membership_answer(presence, request, text, 1);
+}
+
+
+/* Without an ack only a refusal is told, as an event. */
+
+static ngx_int_t
+ngx_sio_membership_answer(ngx_sio_presence_t *presence,
+    ngx_sio_request_t *request, sio_span_t text, ngx_uint_t event)
+{
+    u_char              head[NGX_SIO_NAMESPACE_NAME_MAX + SIO_ACK_ID_MAX + 8];
+    ngx_uint_t          type;
+    sio_span_t          name;
+    ngx_sio_payload_t   payload;
+
+    if (request->id.n) {
+        type = SIO_ACK;
+
+    } else if (event) {
+        type = SIO_EVENT;
+
+    } else {
+        return NGX_OK;
+    }
+
+    ngx_memzero(&payload, sizeof(ngx_sio_payload_t));
+
+    name.p = presence->name;
+    name.n = presence->name_len;
+
+    payload.text[0].p = head;
+    payload.text[0].n = sio_packet_write_head(head, type, 0, name,
+                                              request->id);
+    payload.text[1] = text;
+    payload.text[2] = ngx_sio_request_names(request);
+    payload.text[3] = sio_span("]}]");
+
+    ngx_sio_peer_send(presence->peer, &payload);
+
+    return NGX_OK;
+}

@@ -1,0 +1,20 @@
+
+/* Client events that mean joining and leaving rooms. */
+
+#ifndef _NGX_SIO_MEMBERSHIP_H_INCLUDED_
+#define _NGX_SIO_MEMBERSHIP_H_INCLUDED_
+
+
+#include "ngx_sio_reader.h"
+#include "sio_packet.h"
+
+
+/*
+ * Carries a join or leave out and answers it.  event is the decoded name.
+ * Returns NGX_DECLINED when the event means neither, else NGX_OK or NGX_ERROR.
+ */
+ngx_int_t ngx_sio_membership_event(ngx_sio_presence_t *presence,
+    sio_span_t event, const sio_packet_t *packet);
+
+
+#endif /* _NGX_SIO_MEMBERSHIP_H_INCLUDED_ */

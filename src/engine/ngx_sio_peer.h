@@ -1,0 +1,149 @@
+
+/*
+ * A peer is this worker's end of a session: a WebSocket, a parked GET, or a
+ * POST that is being handled.  The session itself lies in shared memory.
+ *
+ * Peers are closed in two steps, so that nobody holds a freed one: whoever
+ * decides calls ngx_sio_peer_close(), and from an event of its own the
+ * transport is told to go away.
+ */
+
+#ifndef _NGX_SIO_PEER_H_INCLUDED_
+#define _NGX_SIO_PEER_H_INCLUDED_
+
+
+#include "ngx_sio_conf.h"
+#include "ngx_sio_deadline.h"
+#include "ngx_sio_frame.h"
+#include "ngx_sio_index.h"
+
+
+typedef struct ngx_sio_peer_s      ngx_sio_peer_t;
+typedef struct ngx_sio_presence_s  ngx_sio_presence_t;
+typedef struct ngx_sio_reader_s    ngx_sio_reader_t;
+
+
+/* What a peer is. */
+#define NGX_SIO_PEER_WEBSOCKET  0       /* the session's transport */
+#define NGX_SIO_PEER_PROBE      1       /* a WebSocket that asks for it */
+#define NGX_SIO_PEER_POLL       2       /* a parked GET */
+#define NGX_SIO_PEER_POST       3       /* a POST that is being handled */
+
+
+/* Why a peer ends, and what a poll is answered with. */
+typedef enum {
+    NGX_SIO_END_TRANSPORT = 0,          /* the client is gone */
+    NGX_SIO_END_CLOSE,                  /* by the server: say goodbye */
+    NGX_SIO_END_PROTOCOL,               /* malformed input */
+    NGX_SIO_END_TIMEOUT,                /* no pong */
+    NGX_SIO_END_SLOW,                   /* over socketio_send_buffer */
+    NGX_SIO_END_LAPPED,                 /* the log has lapped this worker */
+    NGX_SIO_END_RESTART,                /* the worker leaves */
+    NGX_SIO_END_GONE                    /* the session was taken away */
+} ngx_sio_end_t;
+
+
+/* What the engine asks of a transport; none of these frees the peer inline. */
+typedef struct {
+    /* send what is queued; must not queue, join, leave or close */
+    void  (*flush)(ngx_sio_peer_t *peer);
+
+    /* end and free the peer, which nothing refers to any more */
+    void  (*end)(ngx_sio_peer_t *peer, ngx_sio_end_t why);
+
+    /* a parked GET: there may be something to answer with; noop: answer */
+    void  (*ready)(ngx_sio_peer_t *peer, ngx_uint_t noop);
+} ngx_sio_transport_t;
+
+
+/* A place of a presence in a list of those who get a target's records. */
+typedef struct {
+    uint32_t                     kind;      /* NGX_SIO_TO_... */
+    uint32_t                     id;
+    uint32_t                     place;     /* in the audience */
+} ngx_sio_seat_t;
+
+
+/* A socket of a peer; a parked GET has one for all of its session's. */
+struct ngx_sio_presence_s {
+    ngx_queue_t                  queue;     /* of the peer */
+    ngx_sio_peer_t              *peer;
+    uint64_t                     seen;      /* the last record looked at */
+    ngx_sio_ref_t                socket;
+    ngx_sio_namespace_conf_t    *conf;
+    ngx_sio_seat_t              *seats;
+    uint32_t                     nseats;
+    uint32_t                     size;
+    u_char                       id[NGX_SIO_ID_LEN];
+    uint32_t                     name_len;
+    u_char                       name[];    /* of the namespace */
+};
+
+
+struct ngx_sio_peer_s {
+    ngx_sio_reader_t            *reader;
+    const ngx_sio_endpoint_t    *endpoint;
+    const ngx_sio_transport_t   *transport;
+    ngx_queue_t                  queue;     /* of the reader, by kind */
+    ngx_queue_t                  turn;      /* to be flushed, or ready */
+    ngx_queue_t                  presences;
+    ngx_sio_ref_t                session;
+    uint64_t                     cursor;    /* earlier records are done with */
+
+    unsigned                     kind:2;
+    unsigned                     in_turn:1; /* `turn` is queued */
+    unsigned                     noop:1;    /* a POLL: answer in any case */
+    unsigned                     closing:1;
+    unsigned                     blocked:1; /* the kernel takes no more */
+    unsigned                     left:1;    /* has left a namespace before */
+    unsigned                     connected:1;   /* has been in one */
+    unsigned                     why:4;     /* ngx_sio_end_t */
+
+    uint8_t                      attachments;   /* of a packet, to come */
+    ngx_sio_deadline_t           deadline;
+
+    /* output of a WebSocket: a ring of frames */
+    ngx_sio_frame_t            **frames;
+    uint32_t                     first;
+    uint32_t                     nframes;
+    uint32_t                     size;
+    uint32_t                     sent;      /* bytes of the first frame */
+    size_t                       pending;   /* bytes */
+};
+
+
+/*
+ * Sets a peer up and makes it known to its zone's reader; presences may follow.
+ * NGX_ERROR without memory.
+ */
+ngx_int_t ngx_sio_peer_init(ngx_sio_peer_t *peer, ngx_uint_t kind);
+
+/*
+ * Takes a peer out of everything that the engine has; its session in shared
+ * memory is the caller's.  Harmless when done before.
+ */
+void ngx_sio_peer_leave(ngx_sio_peer_t *peer);
+
+/* Ends a peer: it leaves at once, its transport ends in an event of its own. */
+void ngx_sio_peer_close(ngx_sio_peer_t *peer, ngx_sio_end_t why);
+
+/*
+ * Queues a frame and sees that it is sent.  A peer that has too much to send
+ * is closed; a droppable frame is dropped before that.
+ */
+void ngx_sio_peer_queue(ngx_sio_peer_t *peer, ngx_sio_frame_t *frame);
+
+/*
+ * Sends a packet to the peer's session in its place in the order: a WebSocket
+ * gets it after all that is in the log by now, a polling session as a record.
+ */
+void ngx_sio_peer_send(ngx_sio_peer_t *peer, const ngx_sio_payload_t *payload);
+
+/* Frames left to send go away with this. */
+void ngx_sio_peer_drop_frames(ngx_sio_peer_t *peer);
+
+/* Frees the first frame, which has been sent. */
+void ngx_sio_peer_sent_frame(ngx_sio_peer_t *peer);
+
+
+#endif /* _NGX_SIO_PEER_H_INCLUDED_ */
