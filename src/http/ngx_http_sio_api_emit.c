@@ -1,0 +1,505 @@
+
+/*
+ * POST emit, the path that has to be fast: the body is scanned once, and its
+ * data goes from the request's buffer into the log without a copy between.
+ */
+
+#include "ngx_http_sio_api_args.h"
+#include "ngx_sio_emit.h"
+#include "sio_base64.h"
+#include "sio_packet.h"
+
+
+#define NGX_HTTP_SIO_API_EVENT_MAX  16      /* longer than any reserved name */
+
+
+typedef struct {
+    sio_span_t    event;        /* JSON text */
+    sio_span_t    args;         /* JSON texts with commas, none if empty */
+    sio_json_t    checked;      /* where placeholders may stand */
+    sio_span_t    attachments[SIO_ATTACHMENTS_MAX];
+    ngx_uint_t    nattachments;
+    ngx_uint_t    flags;
+} ngx_http_sio_api_event_t;
+
+
+static ngx_int_t ngx_http_sio_api_event(ngx_http_sio_api_op_t *op,
+    ngx_http_sio_api_event_t *e);
+static ngx_int_t ngx_http_sio_api_arguments(ngx_http_sio_api_op_t *op,
+    ngx_http_sio_api_event_t *e);
+static ngx_int_t ngx_http_sio_api_flags(ngx_http_sio_api_op_t *op,
+    ngx_http_sio_api_event_t *e);
+static ngx_int_t ngx_http_sio_api_attachments(ngx_http_sio_api_op_t *op,
+    ngx_http_sio_api_event_t *e);
+static ngx_int_t ngx_http_sio_api_attachment(ngx_http_sio_api_op_t *op,
+    const sio_json_t *v, sio_span_t *attachment);
+static ngx_int_t ngx_http_sio_api_raw(ngx_http_sio_api_op_t *op);
+static ngx_int_t ngx_http_sio_api_raw_pair(ngx_http_sio_api_op_t *op,
+    sio_span_t name, sio_span_t value);
+static ngx_int_t ngx_http_sio_api_raw_event(ngx_http_sio_api_op_t *op,
+    ngx_http_sio_api_event_t *e, sio_span_t name);
+static ngx_int_t ngx_http_sio_api_publish(ngx_http_sio_api_op_t *op,
+    ngx_http_sio_api_event_t *e);
+static ngx_int_t ngx_http_sio_api_publish_head(ngx_http_sio_api_op_t *op,
+    const ngx_http_sio_api_event_t *e, sio_span_t *head);
+
+
+ngx_int_t
+ngx_http_sio_api_emit(ngx_http_sio_api_op_t *op)
+{
+    ngx_int_t                  rc;
+    ngx_http_sio_api_event_t   e;
+
+    if (op->request->args.len && !op->inner) {
+        return ngx_http_sio_api_raw(op);
+    }
+
+    ngx_memzero(&e, sizeof(ngx_http_sio_api_event_t));
+
+    rc = ngx_http_sio_api_read(op);
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_sio_api_event(op, &e);
+    }
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_sio_api_flags(op, &e);
+    }
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_sio_api_arguments(op, &e);
+    }
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_sio_api_attachments(op, &e);
+    }
+
+    return rc == NGX_OK ? ngx_http_sio_api_publish(op, &e) : rc;
+}
+
+
+static ngx_int_t
+ngx_http_sio_api_event(ngx_http_sio_api_op_t *op, ngx_http_sio_api_event_t *e)
+{
+    size_t       n;
+    uint8_t      buf[NGX_HTTP_SIO_API_EVENT_MAX];
+    sio_json_t  *v;
+    sio_span_t   name;
+
+    v = &op->value[NGX_HTTP_SIO_API_EVENT];
+
+    if (v->kind != SIO_JSON_STRING) {
+        return ngx_http_sio_api_fail(op, NGX_HTTP_SIO_API_MALFORMED,
+                                     "must be a string", "event");
+    }
+
+    if (sio_json_string(v, buf, sizeof(buf), &n) == SIO_OK) {
+        name.p = buf;
+        name.n = n;
+
+        if (sio_packet_reserved(name)) {
+            return ngx_http_sio_api_fail(op, NGX_HTTP_SIO_API_RESERVED,
+                                         "reserved event name", "event");
+        }
+    }
+
+    if (op->value[NGX_HTTP_SIO_API_ACK].kind != SIO_JSON_NONE) {
+        return ngx_http_sio_api_fail(op, NGX_HTTP_SIO_API_NOT_IMPLEMENTED,
+                                     "not implemented", "ack");
+    }
+
+    if (op->value[NGX_HTTP_SIO_API_ID].kind != SIO_JSON_NONE) {
+        return ngx_http_sio_api_fail(op, NGX_HTTP_SIO_API_NOT_IMPLEMENTED,
+                                     "not implemented", "id");
+    }
+
+    e->event = v->raw;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_sio_api_flags(ngx_http_sio_api_op_t *op, ngx_http_sio_api_event_t *e)
+{
+    sio_json_t         *v;
+    sio_json_iter_t     it;
+    sio_json_member_t   m;
+
+    v = &op->value[NGX_HTTP_SIO_API_FLAGS];
+
+    if (v->kind != SIO_JSON_NONE && v->kind != SIO_JSON_OBJECT) {
+        return ngx_http_sio_api_fail(op, NGX_HTTP_SIO_API_MALFORMED,
+                                     "must be an object", "flags");
+    }
+
+    sio_json_iter(&it, v);
+
+    while (sio_json_next(&it, &m)) {
+
+        if (m.value.kind != SIO_JSON_TRUE && m.value.kind != SIO_JSON_FALSE) {
+            return ngx_http_sio_api_fail(op, NGX_HTTP_SIO_API_MALFORMED,
+                                         "must be true or false", "flags.%*s",
+                                         m.key.raw.n - 2, m.key.raw.p + 1);
+        }
+
+        if (sio_json_is(&m.key, sio_span("volatile"))) {
+            e->flags = m.value.kind == SIO_JSON_TRUE ? NGX_SIO_VOLATILE : 0;
+            continue;
+        }
+
+        if (!sio_json_is(&m.key, sio_span("compress"))
+            && !sio_json_is(&m.key, sio_span("local")))
+        {
+            return ngx_http_sio_api_fail(op, NGX_HTTP_SIO_API_MALFORMED,
+                                         "unknown flag", "flags.%*s",
+                                         m.key.raw.n - 2, m.key.raw.p + 1);
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_sio_api_arguments(ngx_http_sio_api_op_t *op,
+    ngx_http_sio_api_event_t *e)
+{
+    sio_json_t         *args, *data;
+    sio_json_iter_t     it;
+    sio_json_member_t   m;
+
+    args = &op->value[NGX_HTTP_SIO_API_ARGS];
+    data = &op->value[NGX_HTTP_SIO_API_DATA];
+
+    if (args->kind == SIO_JSON_NONE) {
+        e->args = data->raw;
+        e->checked = *data;
+        return NGX_OK;
+    }
+
+    if (data->kind != SIO_JSON_NONE) {
+        return ngx_http_sio_api_fail(op, NGX_HTTP_SIO_API_MALFORMED,
+                                     "args and data exclude each other",
+                                     "data");
+    }
+
+    if (args->kind != SIO_JSON_ARRAY) {
+        return ngx_http_sio_api_fail(op, NGX_HTTP_SIO_API_MALFORMED,
+                                     "must be an array", "args");
+    }
+
+    sio_json_iter(&it, args);
+
+    if (sio_json_next(&it, &m)) {
+        e->args.p = args->raw.p + 1;
+        e->args.n = args->raw.n - 2;
+        e->checked = *args;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_sio_api_attachments(ngx_http_sio_api_op_t *op,
+    ngx_http_sio_api_event_t *e)
+{
+    ngx_int_t           rc;
+    ngx_uint_t          i;
+    sio_json_t         *v;
+    sio_json_iter_t     it;
+    sio_json_member_t   m;
+
+    v = &op->value[NGX_HTTP_SIO_API_ATTACHMENTS];
+
+    if (v->kind == SIO_JSON_NONE) {
+        return NGX_OK;
+    }
+
+    if (v->kind != SIO_JSON_ARRAY) {
+        return ngx_http_sio_api_fail(op, NGX_HTTP_SIO_API_MALFORMED,
+                                     "must be an array", "attachments");
+    }
+
+    sio_json_iter(&it, v);
+
+    for (i = 0; sio_json_next(&it, &m); i++) {
+
+        if (i == SIO_ATTACHMENTS_MAX) {
+            return ngx_http_sio_api_fail(op, NGX_HTTP_SIO_API_MALFORMED,
+                                         "more than 10 attachments",
+                                         "attachments");
+        }
+
+        rc = ngx_http_sio_api_attachment(op, &m.value, &e->attachments[i]);
+
+        if (rc == NGX_DECLINED) {
+            return ngx_http_sio_api_fail(op, NGX_HTTP_SIO_API_MALFORMED,
+                                         "must be a string of base64",
+                                         "attachments[%ui]", i);
+        }
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
+
+    if (i > 0 && e->checked.kind != SIO_JSON_NONE
+        && !sio_packet_placeholders(&e->checked, i))
+    {
+        return ngx_http_sio_api_fail(op, NGX_HTTP_SIO_API_MALFORMED,
+                                     "placeholder without its attachment",
+                                     "attachments");
+    }
+
+    e->nattachments = i;
+
+    return NGX_OK;
+}
+
+
+/* Returns NGX_DECLINED for what is no base64. */
+
+static ngx_int_t
+ngx_http_sio_api_attachment(ngx_http_sio_api_op_t *op, const sio_json_t *v,
+    sio_span_t *attachment)
+{
+    u_char      *p;
+    sio_span_t   text;
+
+    if (v->kind != SIO_JSON_STRING) {
+        return NGX_DECLINED;
+    }
+
+    /* some encoders write the slashes of base64 as \/ */
+
+    if (ngx_http_sio_api_string(op, v, &text) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    p = ngx_pnalloc(op->pool, sio_base64_decoded_size(text.n) + 1);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    attachment->p = p;
+
+    return sio_base64_decode(p, text, &attachment->n) == SIO_OK
+           ? NGX_OK : NGX_DECLINED;
+}
+
+
+/* The raw lane: everything but the one argument is in the query string. */
+
+static ngx_int_t
+ngx_http_sio_api_raw(ngx_http_sio_api_op_t *op)
+{
+    ngx_int_t                  rc;
+    sio_json_t                 v;
+    ngx_http_sio_api_event_t   e;
+
+    ngx_memzero(&e, sizeof(ngx_http_sio_api_event_t));
+    op->state = &e;
+
+    rc = ngx_http_sio_api_query(op, ngx_http_sio_api_raw_pair);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    if (e.event.p == NULL) {
+        return ngx_http_sio_api_fail(op, NGX_HTTP_SIO_API_MALFORMED,
+                                     "an event is required", "event");
+    }
+
+    rc = ngx_http_sio_api_known(op);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    /* the packet's array is one more level */
+
+    if (sio_json_parse(op->body, SIO_JSON_DEPTH - 1, &v, NULL) != SIO_OK) {
+        return ngx_http_sio_api_fail(op, NGX_HTTP_SIO_API_MALFORMED,
+                                     "the body must be one JSON value", "");
+    }
+
+    e.args = v.raw;
+
+    return ngx_http_sio_api_publish(op, &e);
+}
+
+
+static ngx_int_t
+ngx_http_sio_api_raw_pair(ngx_http_sio_api_op_t *op, sio_span_t name,
+    sio_span_t value)
+{
+    ngx_http_sio_api_event_t  *e;
+
+    e = op->state;
+
+    if (sio_span_eq(name, sio_span("event"))) {
+        return ngx_http_sio_api_raw_event(op, e, value);
+    }
+
+    if (sio_span_eq(name, sio_span("namespace"))) {
+        op->namespace = value;
+        return NGX_OK;
+    }
+
+    if (sio_span_eq(name, sio_span("room"))
+        || sio_span_eq(name, sio_span("rooms"))
+        || sio_span_eq(name, sio_span("to")))
+    {
+        return ngx_http_sio_api_add(op, &op->rooms, value, "room");
+    }
+
+    if (sio_span_eq(name, sio_span("except"))) {
+        return ngx_http_sio_api_add(op, &op->except, value, "except");
+    }
+
+    if (!sio_span_eq(name, sio_span("volatile"))) {
+        return ngx_http_sio_api_fail(op, NGX_HTTP_SIO_API_MALFORMED,
+                                     "unknown parameter in the query", "");
+    }
+
+    if (sio_span_eq(value, sio_span("1"))
+        || sio_span_eq(value, sio_span("true")))
+    {
+        e->flags = NGX_SIO_VOLATILE;
+        return NGX_OK;
+    }
+
+    if (sio_span_eq(value, sio_span("0"))
+        || sio_span_eq(value, sio_span("false")))
+    {
+        e->flags = 0;
+        return NGX_OK;
+    }
+
+    return ngx_http_sio_api_fail(op, NGX_HTTP_SIO_API_MALFORMED,
+                                 "must be 1 or 0", "volatile");
+}
+
+
+static ngx_int_t
+ngx_http_sio_api_raw_event(ngx_http_sio_api_op_t *op,
+    ngx_http_sio_api_event_t *e, sio_span_t name)
+{
+    u_char  *p;
+    size_t   n;
+
+    if (sio_packet_reserved(name)) {
+        return ngx_http_sio_api_fail(op, NGX_HTTP_SIO_API_RESERVED,
+                                     "reserved event name", "event");
+    }
+
+    p = ngx_pnalloc(op->pool, name.n * 6 + 2);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    p[0] = '"';
+    n = sio_json_escape(p + 1, name);
+    p[n + 1] = '"';
+
+    e->event.p = p;
+    e->event.n = n + 2;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_sio_api_publish(ngx_http_sio_api_op_t *op,
+    ngx_http_sio_api_event_t *e)
+{
+    u_char          *p;
+    ngx_int_t        rc;
+    ngx_sio_emit_t   emit;
+
+    ngx_memzero(&emit, sizeof(ngx_sio_emit_t));
+
+    emit.zone = op->zone;
+    emit.namespace = op->namespace;
+    emit.rooms = op->rooms.elts;
+    emit.nrooms = op->rooms.nelts;
+    emit.except = op->except.elts;
+    emit.nexcept = op->except.nelts;
+    emit.flags = e->flags;
+
+    if (ngx_http_sio_api_publish_head(op, e, &emit.payload.text[0])
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    emit.payload.text[1] = e->args;
+    emit.payload.text[2] = sio_span("]");
+    emit.payload.attachments = e->attachments;
+    emit.payload.nattachments = e->nattachments;
+
+    /* whether somebody listens makes no difference to what is too large */
+
+    rc = NGX_DECLINED;
+
+    if (ngx_sio_log_fits(op->zone, ngx_sio_payload_size(&emit.payload))) {
+        rc = ngx_sio_emit(&emit);
+    }
+
+    if (rc != NGX_OK) {
+        return ngx_http_sio_api_fail(op, NGX_HTTP_SIO_API_TOO_LARGE,
+                                     "larger than an eighth of the log", "");
+    }
+
+    p = ngx_http_sio_api_reserve(op->out, 64 + NGX_SIO_OFFSET_LEN
+                                          + NGX_INT_T_LEN);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = ngx_cpymem(p, "{\"ok\":true,\"offset\":\"",
+                   sizeof("{\"ok\":true,\"offset\":\"") - 1);
+    p = ngx_sio_offset_write(op->zone, emit.position, p);
+    p = ngx_sprintf(p, "\",\"matched\":%ui}", emit.matched);
+
+    ngx_http_sio_api_commit(op->out, p);
+
+    return NGX_OK;
+}
+
+
+/* The packet up to its first argument. */
+
+static ngx_int_t
+ngx_http_sio_api_publish_head(ngx_http_sio_api_op_t *op,
+    const ngx_http_sio_api_event_t *e, sio_span_t *head)
+{
+    u_char      *p, *start;
+    unsigned     type;
+    sio_span_t   none;
+
+    ngx_memzero(&none, sizeof(sio_span_t));
+
+    start = ngx_pnalloc(op->pool, sio_packet_head_max(op->namespace, none)
+                                  + e->event.n + 2);
+    if (start == NULL) {
+        return NGX_ERROR;
+    }
+
+    type = e->nattachments ? SIO_BINARY_EVENT : SIO_EVENT;
+
+    p = start + sio_packet_write_head(start, type, e->nattachments,
+                                      op->namespace, none);
+    *p++ = '[';
+    p = ngx_cpymem(p, e->event.p, e->event.n);
+
+    if (e->args.n) {
+        *p++ = ',';
+    }
+
+    head->p = start;
+    head->n = p - start;
+
+    return NGX_OK;
+}
