@@ -49,6 +49,13 @@ extern ngx_module_t  ngx_socketio_module;
 /* A zone by its name, NULL if no socketio_zone has declared it. */
 ngx_sio_zone_t *ngx_http_sio_zone(ngx_conf_t *cf, ngx_str_t *name);
 
+/* Marks a namespace's values as not set. */
+void ngx_http_sio_namespace_unset(ngx_sio_namespace_conf_t *nc);
+
+/* Takes what is not set from prev, or the defaults. */
+char *ngx_http_sio_namespace_merge(ngx_conf_t *cf,
+    ngx_sio_namespace_conf_t *prev, ngx_sio_namespace_conf_t *conf);
+
 /* socketio_namespace: reads a block of the namespace's own directives. */
 char *ngx_http_sio_namespace_block(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);

@@ -1,0 +1,545 @@
+
+/*
+ * ngx_socketio_module: the directives and their defaults, and the life of the
+ * module in a process.  What an endpoint does with a request is in
+ * ngx_http_sio_endpoint.c, what sessions do in the engine.
+ */
+
+#include "ngx_http_sio_setters.h"
+#include "ngx_sio_worker.h"
+
+
+#define NGX_HTTP_SIO_ANY                                                      \
+    NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF
+
+#define ngx_http_sio_endpoint_field(name)                                     \
+    offsetof(ngx_http_sio_loc_conf_t, endpoint.name)
+
+/* also a directive of socketio_namespace blocks */
+#define ngx_http_sio_namespace_field(name)                                    \
+    offsetof(ngx_http_sio_loc_conf_t, endpoint.defaults.name)
+
+
+static void *ngx_http_sio_create_main_conf(ngx_conf_t *cf);
+static char *ngx_http_sio_init_main_conf(ngx_conf_t *cf, void *conf);
+static void *ngx_http_sio_create_loc_conf(ngx_conf_t *cf);
+static char *ngx_http_sio_merge_loc_conf(ngx_conf_t *cf, void *parent,
+    void *child);
+static void ngx_http_sio_merge_endpoint(ngx_sio_endpoint_t *prev,
+    ngx_sio_endpoint_t *conf);
+static char *ngx_http_sio_add_endpoint(ngx_conf_t *cf,
+    ngx_http_sio_loc_conf_t *conf);
+static uint32_t ngx_http_sio_endpoint_id(ngx_conf_t *cf,
+    ngx_http_sio_loc_conf_t *conf);
+static ngx_http_sio_main_conf_t *ngx_http_sio_running(ngx_cycle_t *cycle);
+static ngx_int_t ngx_http_sio_init_module(ngx_cycle_t *cycle);
+static ngx_int_t ngx_http_sio_init_process(ngx_cycle_t *cycle);
+static void ngx_http_sio_exit_process(ngx_cycle_t *cycle);
+
+
+/* ms; browsers cannot time 2^31 ms, which is what two of 12 days come near */
+static ngx_http_sio_range_t  ngx_http_sio_times = {
+    ngx_http_sio_check_range, 1, 10 * 24 * 3600 * 1000,
+    "must be more than 0 and at most 10d"
+};
+
+
+static ngx_http_sio_range_t  ngx_http_sio_payloads = {
+    ngx_http_sio_check_range, 1, 1024 * 1024 * 1024,
+    "must be more than 0 and at most 1024m"
+};
+
+
+static ngx_http_sio_range_t  ngx_http_sio_buffers = {
+    ngx_http_sio_check_range, 4096, 1024 * 1024 * 1024,
+    "must be 4k to 1024m"
+};
+
+
+/* the registry holds NGX_SIO_NAMESPACES, with those of literal names */
+static ngx_http_sio_range_t  ngx_http_sio_namespace_limits = {
+    ngx_http_sio_check_range, 1, 1000,
+    "must be 1 to 1000"
+};
+
+
+static ngx_http_sio_range_t  ngx_http_sio_room_limits = {
+    ngx_http_sio_check_range, 1, 65535,
+    "must be 1 to 65535"
+};
+
+
+static ngx_http_sio_range_t  ngx_http_sio_room_lengths = {
+    ngx_http_sio_check_range, 1, 4096,
+    "must be 1 to 4096"
+};
+
+
+static ngx_command_t  ngx_http_sio_commands[] = {
+
+    { ngx_string("socketio_zone"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE12,
+      ngx_http_sio_set_zone,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("socketio_drain"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_sio_main_conf_t, drain),
+      NULL },
+
+    { ngx_string("socketio"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_sio_set_endpoint,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("socketio_namespace"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_BLOCK|NGX_CONF_TAKE1,
+      ngx_http_sio_namespace_block,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("socketio_limit_namespaces"),
+      NGX_HTTP_SIO_ANY|NGX_CONF_TAKE1,
+      ngx_conf_set_num_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      ngx_http_sio_endpoint_field(limit_namespaces),
+      &ngx_http_sio_namespace_limits },
+
+    { ngx_string("socketio_ping_interval"),
+      NGX_HTTP_SIO_ANY|NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      ngx_http_sio_endpoint_field(ping_interval),
+      &ngx_http_sio_times },
+
+    { ngx_string("socketio_ping_timeout"),
+      NGX_HTTP_SIO_ANY|NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      ngx_http_sio_endpoint_field(ping_timeout),
+      &ngx_http_sio_times },
+
+    { ngx_string("socketio_connect_timeout"),
+      NGX_HTTP_SIO_ANY|NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      ngx_http_sio_endpoint_field(connect_timeout),
+      &ngx_http_sio_times },
+
+    { ngx_string("socketio_upgrade_timeout"),
+      NGX_HTTP_SIO_ANY|NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      ngx_http_sio_endpoint_field(upgrade_timeout),
+      &ngx_http_sio_times },
+
+    { ngx_string("socketio_max_payload"),
+      NGX_HTTP_SIO_ANY|NGX_CONF_TAKE1,
+      ngx_conf_set_size_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      ngx_http_sio_endpoint_field(max_payload),
+      &ngx_http_sio_payloads },
+
+    { ngx_string("socketio_transports"),
+      NGX_HTTP_SIO_ANY|NGX_CONF_1MORE,
+      ngx_http_sio_set_transports,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_sio_loc_conf_t, transports),
+      NULL },
+
+    { ngx_string("socketio_cookie"),
+      NGX_HTTP_SIO_ANY|NGX_CONF_1MORE,
+      ngx_http_sio_set_cookie,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_sio_loc_conf_t, cookie),
+      NULL },
+
+    { ngx_string("socketio_origin"),
+      NGX_HTTP_SIO_ANY|NGX_CONF_1MORE,
+      ngx_http_sio_set_origin,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_sio_loc_conf_t, origin),
+      NULL },
+
+    { ngx_string("socketio_send_buffer"),
+      NGX_HTTP_SIO_ANY|NGX_CONF_TAKE1,
+      ngx_conf_set_size_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      ngx_http_sio_namespace_field(send_buffer),
+      &ngx_http_sio_buffers },
+
+    { ngx_string("socketio_room"),
+      NGX_HTTP_SIO_ANY|NGX_CONF_1MORE,
+      ngx_http_sio_set_room,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      ngx_http_sio_namespace_field(rooms),
+      NULL },
+
+    { ngx_string("socketio_join_event"),
+      NGX_HTTP_SIO_ANY|NGX_CONF_1MORE,
+      ngx_http_sio_set_events,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      ngx_http_sio_namespace_field(join_events),
+      NULL },
+
+    { ngx_string("socketio_leave_event"),
+      NGX_HTTP_SIO_ANY|NGX_CONF_1MORE,
+      ngx_http_sio_set_events,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      ngx_http_sio_namespace_field(leave_events),
+      NULL },
+
+    { ngx_string("socketio_limit_rooms"),
+      NGX_HTTP_SIO_ANY|NGX_CONF_TAKE1,
+      ngx_conf_set_num_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      ngx_http_sio_namespace_field(limit_rooms),
+      &ngx_http_sio_room_limits },
+
+    { ngx_string("socketio_room_max_length"),
+      NGX_HTTP_SIO_ANY|NGX_CONF_TAKE1,
+      ngx_conf_set_num_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      ngx_http_sio_namespace_field(room_max_length),
+      &ngx_http_sio_room_lengths },
+
+      ngx_null_command
+};
+
+
+static ngx_http_module_t  ngx_http_sio_module_ctx = {
+    NULL,                                  /* preconfiguration */
+    NULL,                                  /* postconfiguration */
+
+    ngx_http_sio_create_main_conf,         /* create main configuration */
+    ngx_http_sio_init_main_conf,           /* init main configuration */
+
+    NULL,                                  /* create server configuration */
+    NULL,                                  /* merge server configuration */
+
+    ngx_http_sio_create_loc_conf,          /* create location configuration */
+    ngx_http_sio_merge_loc_conf            /* merge location configuration */
+};
+
+
+ngx_module_t  ngx_socketio_module = {
+    NGX_MODULE_V1,
+    &ngx_http_sio_module_ctx,              /* module context */
+    ngx_http_sio_commands,                 /* module directives */
+    NGX_HTTP_MODULE,                       /* module type */
+    NULL,                                  /* init master */
+    ngx_http_sio_init_module,              /* init module */
+    ngx_http_sio_init_process,             /* init process */
+    NULL,                                  /* init thread */
+    NULL,                                  /* exit thread */
+    ngx_http_sio_exit_process,             /* exit process */
+    NULL,                                  /* exit master */
+    NGX_MODULE_V1_PADDING
+};
+
+
+static void *
+ngx_http_sio_create_main_conf(ngx_conf_t *cf)
+{
+    ngx_http_sio_main_conf_t  *smcf;
+
+    smcf = ngx_pcalloc(cf->pool, sizeof(ngx_http_sio_main_conf_t));
+    if (smcf == NULL) {
+        return NULL;
+    }
+
+    if (ngx_array_init(&smcf->zones, cf->pool, 2, sizeof(ngx_sio_zone_t *))
+        != NGX_OK
+        || ngx_array_init(&smcf->endpoints, cf->pool, 4,
+                          sizeof(ngx_sio_endpoint_t *))
+           != NGX_OK)
+    {
+        return NULL;
+    }
+
+    smcf->drain = NGX_CONF_UNSET_MSEC;
+
+    return smcf;
+}
+
+
+static char *
+ngx_http_sio_init_main_conf(ngx_conf_t *cf, void *conf)
+{
+    ngx_http_sio_main_conf_t *smcf = conf;
+
+    ngx_conf_init_msec_value(smcf->drain, 10000);
+
+    return NGX_CONF_OK;
+}
+
+
+static void *
+ngx_http_sio_create_loc_conf(ngx_conf_t *cf)
+{
+    ngx_sio_endpoint_t       *endpoint;
+    ngx_http_sio_loc_conf_t  *conf;
+
+    /* transports, both parts of the cookie, blocks and the zone begin as 0 */
+
+    conf = ngx_pcalloc(cf->pool, sizeof(ngx_http_sio_loc_conf_t));
+    if (conf == NULL) {
+        return NULL;
+    }
+
+    conf->origin = NGX_CONF_UNSET_UINT;
+
+    endpoint = &conf->endpoint;
+    endpoint->ping_interval = NGX_CONF_UNSET_MSEC;
+    endpoint->ping_timeout = NGX_CONF_UNSET_MSEC;
+    endpoint->connect_timeout = NGX_CONF_UNSET_MSEC;
+    endpoint->upgrade_timeout = NGX_CONF_UNSET_MSEC;
+    endpoint->max_payload = NGX_CONF_UNSET_SIZE;
+    endpoint->limit_namespaces = NGX_CONF_UNSET_UINT;
+    ngx_http_sio_namespace_unset(&endpoint->defaults);
+
+    return conf;
+}
+
+
+/*
+ * Runs when all of http{} has been read, so that zones and defaults count
+ * wherever they stand.
+ */
+
+static char *
+ngx_http_sio_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
+{
+    ngx_http_sio_loc_conf_t *prev = parent;
+    ngx_http_sio_loc_conf_t *conf = child;
+
+    ngx_http_core_loc_conf_t  *clcf;
+
+    ngx_conf_merge_bitmask_value(conf->transports, prev->transports,
+                                 (NGX_CONF_BITMASK_SET | NGX_HTTP_SIO_POLLING
+                                  | NGX_HTTP_SIO_WEBSOCKET));
+    ngx_conf_merge_str_value(conf->cookie, prev->cookie, "");
+    ngx_conf_merge_str_value(conf->cookie_attributes, prev->cookie_attributes,
+                             "");
+
+    if (conf->origin == NGX_CONF_UNSET_UINT) {
+        conf->origin = prev->origin;
+        conf->origins = prev->origins;
+        conf->credentials = prev->credentials;
+    }
+
+    ngx_conf_init_uint_value(conf->origin, NGX_HTTP_SIO_ORIGIN_SAME);
+
+    if (conf->blocks == NULL) {
+        conf->blocks = prev->blocks;
+    }
+
+    ngx_http_sio_merge_endpoint(&prev->endpoint, &conf->endpoint);
+
+    if (ngx_http_sio_namespace_merge(cf, &prev->endpoint.defaults,
+                                     &conf->endpoint.defaults)
+        != NGX_CONF_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    if (clcf->noname) {
+
+        /* if{} and limit_except{} are the location that they stand in */
+
+        conf->endpoint = prev->endpoint;
+
+        return NGX_CONF_OK;
+    }
+
+    return conf->zone_name.len ? ngx_http_sio_add_endpoint(cf, conf)
+                               : NGX_CONF_OK;
+}
+
+
+static void
+ngx_http_sio_merge_endpoint(ngx_sio_endpoint_t *prev, ngx_sio_endpoint_t *conf)
+{
+    ngx_conf_merge_msec_value(conf->ping_interval, prev->ping_interval, 25000);
+    ngx_conf_merge_msec_value(conf->ping_timeout, prev->ping_timeout, 20000);
+    ngx_conf_merge_msec_value(conf->connect_timeout, prev->connect_timeout,
+                              45000);
+    ngx_conf_merge_msec_value(conf->upgrade_timeout, prev->upgrade_timeout,
+                              10000);
+    ngx_conf_merge_size_value(conf->max_payload, prev->max_payload, 1000000);
+    ngx_conf_merge_uint_value(conf->limit_namespaces, prev->limit_namespaces,
+                              1000);
+}
+
+
+static char *
+ngx_http_sio_add_endpoint(ngx_conf_t *cf, ngx_http_sio_loc_conf_t *conf)
+{
+    ngx_sio_endpoint_t        **endpoint;
+    ngx_http_core_loc_conf_t   *clcf;
+    ngx_http_sio_main_conf_t   *smcf;
+
+    conf->endpoint.zone = ngx_http_sio_zone(cf, &conf->zone_name);
+
+    if (conf->endpoint.zone == NULL) {
+        clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "unknown socketio_zone \"%V\" in location \"%V\", "
+                           "write \"socketio_zone zone=%V:64m;\" in http",
+                           &conf->zone_name, &clcf->name, &conf->zone_name);
+        return NGX_CONF_ERROR;
+    }
+
+    conf->endpoint.id = ngx_http_sio_endpoint_id(cf, conf);
+
+    if (ngx_http_sio_namespaces_merge(cf, conf) != NGX_CONF_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    smcf = ngx_http_conf_get_module_main_conf(cf, ngx_socketio_module);
+
+    endpoint = ngx_array_push(&smcf->endpoints);
+    if (endpoint == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    *endpoint = &conf->endpoint;
+
+    return NGX_CONF_OK;
+}
+
+
+/*
+ * Sessions outlive reloads and know their endpoint by this number alone, so it
+ * comes from what the author calls it.  Endpoints of the same name, such as
+ * those of two servers without server_name, are told apart by their order.
+ */
+
+static uint32_t
+ngx_http_sio_endpoint_id(ngx_conf_t *cf, ngx_http_sio_loc_conf_t *conf)
+{
+    uint32_t                    id;
+    ngx_uint_t                  i;
+    ngx_sio_endpoint_t        **elts;
+    ngx_http_core_loc_conf_t   *clcf;
+    ngx_http_core_srv_conf_t   *cscf;
+    ngx_http_sio_main_conf_t   *smcf;
+
+    smcf = ngx_http_conf_get_module_main_conf(cf, ngx_socketio_module);
+    cscf = ngx_http_conf_get_module_srv_conf(cf, ngx_http_core_module);
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    ngx_crc32_init(id);
+    ngx_crc32_update(&id, cscf->server_name.data, cscf->server_name.len);
+    ngx_crc32_update(&id, (u_char *) (clcf->exact_match ? "=" : " "), 1);
+    ngx_crc32_update(&id, clcf->name.data, clcf->name.len);
+    ngx_crc32_update(&id, (u_char *) " ", 1);
+    ngx_crc32_update(&id, conf->zone_name.data, conf->zone_name.len);
+    ngx_crc32_final(id);
+
+    elts = smcf->endpoints.elts;
+    i = 0;
+
+    while (i < smcf->endpoints.nelts) {
+
+        if (elts[i]->id != id) {
+            i++;
+            continue;
+        }
+
+        id++;
+        i = 0;
+    }
+
+    return id;
+}
+
+
+ngx_sio_zone_t *
+ngx_http_sio_zone(ngx_conf_t *cf, ngx_str_t *name)
+{
+    ngx_uint_t                  i;
+    ngx_sio_zone_t            **zone;
+    ngx_http_sio_main_conf_t   *smcf;
+
+    smcf = ngx_http_conf_get_module_main_conf(cf, ngx_socketio_module);
+    zone = smcf->zones.elts;
+
+    for (i = 0; i < smcf->zones.nelts; i++) {
+        if (zone[i]->name.len == name->len
+            && ngx_memcmp(zone[i]->name.data, name->data, name->len) == 0)
+        {
+            return zone[i];
+        }
+    }
+
+    return NULL;
+}
+
+
+/* The configuration of a cycle with zones, otherwise NULL. */
+
+static ngx_http_sio_main_conf_t *
+ngx_http_sio_running(ngx_cycle_t *cycle)
+{
+    ngx_http_sio_main_conf_t  *smcf;
+
+    smcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_socketio_module);
+
+    return smcf != NULL && smcf->zones.nelts != 0 ? smcf : NULL;
+}
+
+
+static ngx_int_t
+ngx_http_sio_init_module(ngx_cycle_t *cycle)
+{
+    if (ngx_http_sio_running(cycle) == NULL) {
+
+        /* the master had a table in the cycle before */
+
+        ngx_sio_slots = NULL;
+
+        return NGX_OK;
+    }
+
+    return ngx_test_config ? NGX_OK : ngx_sio_slots_init_module(cycle);
+}
+
+
+static ngx_int_t
+ngx_http_sio_init_process(ngx_cycle_t *cycle)
+{
+    ngx_http_sio_main_conf_t  *smcf;
+
+    smcf = ngx_http_sio_running(cycle);
+
+    if (smcf == NULL
+        || (ngx_process != NGX_PROCESS_WORKER
+            && ngx_process != NGX_PROCESS_SINGLE))
+    {
+        return NGX_OK;
+    }
+
+    return ngx_sio_worker_init(cycle, &smcf->zones, smcf->drain);
+}
+
+
+static void
+ngx_http_sio_exit_process(ngx_cycle_t *cycle)
+{
+    if (ngx_http_sio_running(cycle) != NULL
+        && (ngx_process == NGX_PROCESS_WORKER
+            || ngx_process == NGX_PROCESS_SINGLE))
+    {
+        ngx_sio_worker_exit(cycle);
+    }
+}

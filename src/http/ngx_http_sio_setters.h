@@ -1,0 +1,54 @@
+
+/*
+ * Parsers of the directives that nginx has no ready-made slot for.
+ *
+ * They find the field by cmd->offset in an ngx_http_sio_loc_conf_t, whether the
+ * directive stands in a location or in a socketio_namespace block.
+ */
+
+#ifndef _NGX_HTTP_SIO_SETTERS_H_INCLUDED_
+#define _NGX_HTTP_SIO_SETTERS_H_INCLUDED_
+
+
+#include "ngx_http_sio_conf.h"
+
+
+/* Bounds of a number, a time or a size, all of which are words. */
+typedef struct {
+    ngx_conf_post_handler_pt  check;    /* ngx_http_sio_check_range */
+    ngx_uint_t                low;
+    ngx_uint_t                high;
+    char                     *text;     /* what is wrong outside of them */
+} ngx_http_sio_range_t;
+
+
+/* The post handler of directives with an ngx_http_sio_range_t. */
+char *ngx_http_sio_check_range(ngx_conf_t *cf, void *post, void *data);
+
+/* Handlers of one directive each, as their names say. */
+char *ngx_http_sio_set_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_sio_set_endpoint(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_sio_set_transports(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_sio_set_cookie(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_sio_set_origin(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_sio_set_room(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+/* socketio_join_event and socketio_leave_event. */
+char *ngx_http_sio_set_events(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+/*
+ * Adds a pattern to an array of ngx_sio_pattern_t, which is made if it is not
+ * set; `what` precedes the text in messages.
+ */
+char *ngx_http_sio_add_pattern(ngx_conf_t *cf, ngx_array_t **patterns,
+    ngx_str_t *text, const char *what);
+
+/*
+ * What no client can send in a name, as the end of a sentence, or NULL if the
+ * name is good.
+ */
+char *ngx_http_sio_bad_name(ngx_str_t *name);
+
+
+#endif /* _NGX_HTTP_SIO_SETTERS_H_INCLUDED_ */
