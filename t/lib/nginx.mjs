@@ -279,6 +279,10 @@ class Nginx {
         });
         this.child.stderr.on('data', (data) => { this.stderr += data; });
 
+        /* a test that fails before its stop() must not hang */
+        this.child.unref();
+        this.child.stderr.unref();
+
         let gone = false;
 
         this.exited.then(() => { gone = true; });
@@ -425,6 +429,7 @@ class Nginx {
         }
 
         this.done = true;
+        this.child.ref();
         instances.delete(this);
 
         const faults = await this.#leave(signal);
@@ -524,6 +529,11 @@ function answer(res, chunks) {
     }
 
     return { status: res.statusCode, headers: res.headers, raw, body, json };
+}
+
+
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
+    process.once(signal, () => process.exit(1));
 }
 
 

@@ -340,6 +340,7 @@ export class WebSocketRaw extends Session {
                             ALPNProtocols: ['http/1.1'] })
             : net.connect({ port: url.port, host: url.hostname });
         this.socket.setNoDelay(true);
+        this.socket.unref();    /* whoever waits has a timer */
         this.shaken = new Promise((resolve) => { this.onShaken = resolve; });
         this.closed = new Promise((resolve) => { this.onClosed = resolve; });
         this.socket.on('data', (chunk) => this.#data(chunk));
