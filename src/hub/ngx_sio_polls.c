@@ -21,6 +21,7 @@ static ngx_int_t ngx_sio_poll_admit(ngx_sio_zone_t *zone, uint32_t cell,
     ngx_sio_mask_t *wake);
 static void ngx_sio_poll_note(ngx_sio_zone_t *zone, uint32_t cell,
     ngx_sio_poll_t *poll, ngx_sio_replay_t *replay);
+static uint32_t ngx_sio_find_poll(ngx_sio_zone_t *zone, void *data);
 static ngx_sio_session_t *ngx_sio_poll_held(ngx_sio_zone_t *zone,
     ngx_sio_poll_t *poll);
 static void ngx_sio_poll_commit(ngx_sio_zone_t *zone, uint32_t cell);
@@ -197,15 +198,7 @@ ngx_sio_find_poll(ngx_sio_zone_t *zone, void *data)
 {
     ngx_sio_poll_t *poll = data;
 
-    ngx_sio_session_t  *s;
-
-    s = ngx_sio_poll_held(zone, poll);
-
-    if (s == NULL || (uint64_t) ngx_current_msec >= s->deadline) {
-        return 0;
-    }
-
-    return poll->session.cell;
+    return ngx_sio_poll_held(zone, poll) ? poll->session.cell : 0;
 }
 
 
@@ -213,17 +206,35 @@ ngx_int_t
 ngx_sio_poll_look(ngx_sio_zone_t *zone, ngx_sio_poll_t *poll,
     ngx_sio_replay_t *replay)
 {
-    uint32_t  cell;
+    uint32_t            cell;
+    ngx_int_t           rc;
+    ngx_sio_mask_t      wake;
+    ngx_sio_session_t  *s;
+
+    ngx_memzero(&wake, sizeof(ngx_sio_mask_t));
 
     cell = ngx_sio_replay_lock(zone, ngx_sio_find_poll, poll);
+    s = &zone->shared->sessions[cell];
 
-    if (cell) {
+    if (cell == 0) {
+        rc = NGX_ABORT;
+
+    } else if ((uint64_t) ngx_current_msec >= s->deadline) {
+        rc = NGX_DECLINED;
+        s->poll = 0;
+        ngx_sio_stat(zone, pings_timed_out, 1);
+        ngx_sio_session_close_locked(zone, cell, 0, 0, &wake);
+
+    } else {
+        rc = NGX_OK;
         ngx_sio_poll_note(zone, cell, poll, replay);
     }
 
     ngx_sio_unlock(zone);
 
-    return cell ? NGX_OK : NGX_ABORT;
+    ngx_sio_wake(&wake);
+
+    return rc;
 }
 
 

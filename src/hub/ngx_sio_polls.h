@@ -57,8 +57,8 @@ ngx_int_t ngx_sio_poll_begin(ngx_sio_zone_t *zone, const u_char *sid,
     uint32_t endpoint, ngx_sio_poll_t *poll, ngx_sio_replay_t *replay);
 
 /*
- * Looks again what a parked GET is to get.  Returns NGX_OK, or NGX_ABORT when
- * it has lost its session.
+ * Looks again what a parked GET is to get.  Returns NGX_OK, NGX_ABORT when it
+ * has lost its session, NGX_DECLINED when that has timed out: it is closed.
  */
 ngx_int_t ngx_sio_poll_look(ngx_sio_zone_t *zone, ngx_sio_poll_t *poll,
     ngx_sio_replay_t *replay);

@@ -1,0 +1,439 @@
+
+/*
+ * The content handler of `socketio`: tells handshakes, polls, posts and
+ * WebSockets apart, in the order of checks of the reference server.
+ */
+
+#include "ngx_http_sio_endpoint.h"
+#include "sio_eio.h"
+
+
+static ngx_int_t ngx_http_sio_dispatch(ngx_http_request_t *r,
+    const ngx_http_sio_args_t *args);
+static ngx_int_t ngx_http_sio_open(ngx_http_request_t *r,
+    const ngx_http_sio_args_t *args);
+static void ngx_http_sio_parse_args(ngx_http_request_t *r,
+    ngx_http_sio_args_t *args);
+static void ngx_http_sio_parse_arg(ngx_http_sio_args_t *args, u_char *p,
+    u_char *last);
+static ngx_int_t ngx_http_sio_cookie(ngx_http_request_t *r, u_char *sid);
+static ngx_int_t ngx_http_sio_send(ngx_http_request_t *r, ngx_uint_t status,
+    ngx_str_t *body);
+
+
+static ngx_str_t  ngx_http_sio_errors[] = {
+    ngx_string("{\"code\":0,\"message\":\"Transport unknown\"}"),
+    ngx_string("{\"code\":1,\"message\":\"Session ID unknown\"}"),
+    ngx_string("{\"code\":2,\"message\":\"Bad handshake method\"}"),
+    ngx_string("{\"code\":3,\"message\":\"Bad request\"}"),
+    ngx_string("{\"code\":4,\"message\":\"Forbidden\"}"),
+    ngx_string("{\"code\":5,\"message\":\"Unsupported protocol version\"}")
+};
+
+
+ngx_int_t
+ngx_http_sio_handler(ngx_http_request_t *r)
+{
+    ngx_int_t                 rc;
+    ngx_http_sio_args_t       args;
+    ngx_http_sio_loc_conf_t  *slcf;
+
+    if (r != r->main) {
+        return NGX_HTTP_NOT_FOUND;
+    }
+
+    slcf = ngx_http_get_module_loc_conf(r, ngx_socketio_module);
+
+    if (ngx_http_sio_cors(r) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (r->method == NGX_HTTP_OPTIONS
+        && slcf->origin != NGX_HTTP_SIO_ORIGIN_SAME)
+    {
+        return ngx_http_sio_preflight(r);
+    }
+
+    if (slcf->endpoint.zone->reader == NULL) {
+        return ngx_http_sio_status(r, NGX_HTTP_SERVICE_UNAVAILABLE);
+    }
+
+    ngx_http_sio_parse_args(r, &args);
+
+    rc = ngx_http_sio_dispatch(r, &args);
+
+    /* a body that nobody has read must not become the next request */
+
+    if (rc != NGX_DONE && r->method != NGX_HTTP_POST) {
+        (void) ngx_http_discard_request_body(r);
+    }
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_http_sio_dispatch(ngx_http_request_t *r, const ngx_http_sio_args_t *args)
+{
+    ngx_http_sio_loc_conf_t  *slcf;
+
+    slcf = ngx_http_get_module_loc_conf(r, ngx_socketio_module);
+
+    if (ngx_strcmp(args->transport.data, "websocket") == 0
+        && (slcf->transports & NGX_HTTP_SIO_WEBSOCKET))
+    {
+        if (r->method != NGX_HTTP_GET && args->sid.len == 0) {
+            return ngx_http_sio_error(r, NGX_HTTP_SIO_BAD_METHOD);
+        }
+
+        return ngx_http_sio_websocket(r, args);
+    }
+
+    if (ngx_strcmp(args->transport.data, "polling") != 0
+        || !(slcf->transports & NGX_HTTP_SIO_POLLING))
+    {
+        return ngx_http_sio_error(r, NGX_HTTP_SIO_BAD_TRANSPORT);
+    }
+
+    if (args->sid.len == 0) {
+        return ngx_http_sio_open(r, args);
+    }
+
+    if (args->sid.len != NGX_SIO_ID_LEN) {
+        return ngx_http_sio_error(r, NGX_HTTP_SIO_BAD_SID);
+    }
+
+    switch (r->method) {
+
+    case NGX_HTTP_GET:
+        return ngx_http_sio_poll(r, args);
+
+    case NGX_HTTP_POST:
+        return ngx_http_sio_post(r, args);
+
+    default:
+        return ngx_http_sio_error(r, NGX_HTTP_SIO_BAD_METHOD);
+    }
+}
+
+
+static ngx_int_t
+ngx_http_sio_open(ngx_http_request_t *r, const ngx_http_sio_args_t *args)
+{
+    u_char         sid[NGX_SIO_ID_LEN];
+    ngx_int_t      rc;
+    ngx_str_t      packet;
+    ngx_sio_ref_t  session;
+
+    if (r->method != NGX_HTTP_GET) {
+        return ngx_http_sio_error(r, NGX_HTTP_SIO_BAD_METHOD);
+    }
+
+    if (args->eio.len != 1 || args->eio.data[0] != '4') {
+        return ngx_http_sio_error(r, NGX_HTTP_SIO_BAD_VERSION);
+    }
+
+    rc = ngx_http_sio_handshake(r, NGX_SIO_POLLING, &session, sid, &packet);
+
+    if (rc == NGX_DECLINED) {
+        return ngx_http_sio_status(r, NGX_HTTP_SERVICE_UNAVAILABLE);
+    }
+
+    if (rc != NGX_OK || ngx_http_sio_cookie(r, sid) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_sio_answer(r, "text/plain", &packet);
+}
+
+
+ngx_int_t
+ngx_http_sio_handshake(ngx_http_request_t *r, ngx_uint_t transport,
+    ngx_sio_ref_t *session, u_char *sid, ngx_str_t *packet)
+{
+    u_char                    *p;
+    ngx_int_t                  rc;
+    ngx_str_t                  json;
+    const char                *upgrades;
+    ngx_sio_endpoint_t        *endpoint;
+    ngx_http_sio_loc_conf_t   *slcf;
+    ngx_sio_session_params_t   params;
+
+    slcf = ngx_http_get_module_loc_conf(r, ngx_socketio_module);
+    endpoint = &slcf->endpoint;
+
+    if (ngx_http_sio_describe(r, transport, &json) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    params.endpoint = endpoint->id;
+    params.transport = transport;
+    params.interval = endpoint->ping_interval;
+    params.timeout = endpoint->ping_timeout;
+    params.connect_timeout = endpoint->connect_timeout;
+    params.handshake.p = json.data;
+    params.handshake.n = json.len;
+
+    rc = ngx_sio_session_open(endpoint->zone, &params, session, sid);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    upgrades = transport == NGX_SIO_POLLING
+               && (slcf->transports & NGX_HTTP_SIO_WEBSOCKET)
+               ? "\"websocket\"" : "";
+
+    p = ngx_pnalloc(r->pool, 256);
+    if (p == NULL) {
+        ngx_sio_session_close(endpoint->zone, *session, 0, 0);
+        return NGX_ERROR;
+    }
+
+    packet->data = p;
+    packet->len = ngx_snprintf(p, 256,
+                               "0{\"sid\":\"%*s\",\"upgrades\":[%s],"
+                               "\"pingInterval\":%M,\"pingTimeout\":%M,"
+                               "\"maxPayload\":%uz}",
+                               (size_t) NGX_SIO_ID_LEN, sid, upgrades,
+                               endpoint->ping_interval,
+                               endpoint->ping_timeout, endpoint->max_payload)
+                  - p;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_sio_cookie(ngx_http_request_t *r, u_char *sid)
+{
+    u_char                   *p;
+    ngx_str_t                 value;
+    ngx_http_sio_loc_conf_t  *slcf;
+
+    slcf = ngx_http_get_module_loc_conf(r, ngx_socketio_module);
+
+    if (slcf->cookie.len == 0) {
+        return NGX_OK;
+    }
+
+    value.len = slcf->cookie.len + 1 + NGX_SIO_ID_LEN
+                + slcf->cookie_attributes.len;
+
+    p = ngx_pnalloc(r->pool, value.len);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    value.data = p;
+
+    p = ngx_cpymem(p, slcf->cookie.data, slcf->cookie.len);
+    *p++ = '=';
+    p = ngx_cpymem(p, sid, NGX_SIO_ID_LEN);
+    ngx_memcpy(p, slcf->cookie_attributes.data, slcf->cookie_attributes.len);
+
+    return ngx_http_sio_header(r, "Set-Cookie", &value);
+}
+
+
+/* Of a repeated parameter the last one counts, as in the reference server. */
+
+static void
+ngx_http_sio_parse_args(ngx_http_request_t *r, ngx_http_sio_args_t *args)
+{
+    u_char  *p, *last, *end;
+
+    ngx_str_set(&args->transport, "");
+    ngx_str_null(&args->eio);
+    ngx_str_null(&args->sid);
+
+    last = r->args.data + r->args.len;
+
+    for (p = r->args.data; p < last; p = end + 1) {
+
+        end = ngx_strlchr(p, last, '&');
+        if (end == NULL) {
+            end = last;
+        }
+
+        ngx_http_sio_parse_arg(args, p, end);
+    }
+}
+
+
+static void
+ngx_http_sio_parse_arg(ngx_http_sio_args_t *args, u_char *p, u_char *last)
+{
+    size_t   n;
+    u_char  *value;
+
+    value = ngx_strlchr(p, last, '=');
+    if (value == NULL) {
+        return;
+    }
+
+    n = value++ - p;
+
+    if (n == 3 && ngx_strncmp(p, "EIO", 3) == 0) {
+        args->eio.data = value;
+        args->eio.len = last - value;
+
+    } else if (n == 3 && ngx_strncmp(p, "sid", 3) == 0) {
+        args->sid.data = value;
+        args->sid.len = last - value;
+
+    } else if (n == 9 && ngx_strncmp(p, "transport", 9) == 0) {
+
+        ngx_str_set(&args->transport, "");
+
+        if (last - value == 7 && ngx_strncmp(value, "polling", 7) == 0) {
+            ngx_str_set(&args->transport, "polling");
+        }
+
+        if (last - value == 9 && ngx_strncmp(value, "websocket", 9) == 0) {
+            ngx_str_set(&args->transport, "websocket");
+        }
+    }
+}
+
+
+ngx_int_t
+ngx_http_sio_error(ngx_http_request_t *r, ngx_uint_t code)
+{
+    r->headers_out.content_type_len = sizeof("application/json") - 1;
+    ngx_str_set(&r->headers_out.content_type, "application/json");
+
+    return ngx_http_sio_send(r, code == NGX_HTTP_SIO_FORBIDDEN
+                                ? NGX_HTTP_FORBIDDEN : NGX_HTTP_BAD_REQUEST,
+                             &ngx_http_sio_errors[code]);
+}
+
+
+ngx_int_t
+ngx_http_sio_status(ngx_http_request_t *r, ngx_uint_t status)
+{
+    ngx_str_t  value;
+
+    if (status == NGX_HTTP_SERVICE_UNAVAILABLE) {
+        ngx_str_set(&value, "2");
+
+        if (ngx_http_sio_header(r, "Retry-After", &value) != NGX_OK) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+    }
+
+    ngx_str_null(&value);
+
+    return ngx_http_sio_send(r, status, &value);
+}
+
+
+ngx_int_t
+ngx_http_sio_answer(ngx_http_request_t *r, const char *type, ngx_str_t *body)
+{
+    ngx_str_t  value;
+
+    ngx_str_set(&value, "no-store");
+
+    if (ngx_http_sio_header(r, "Cache-Control", &value) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (ngx_strcmp(type, "text/plain") == 0) {
+        ngx_str_set(&r->headers_out.content_type, "text/plain; charset=UTF-8");
+        r->headers_out.content_type_len = sizeof("text/plain") - 1;
+
+    } else {
+        r->headers_out.content_type.data = (u_char *) type;
+        r->headers_out.content_type.len = ngx_strlen(type);
+        r->headers_out.content_type_len = ngx_strlen(type);
+    }
+
+    return ngx_http_sio_send(r, NGX_HTTP_OK, body);
+}
+
+
+static ngx_int_t
+ngx_http_sio_send(ngx_http_request_t *r, ngx_uint_t status, ngx_str_t *body)
+{
+    ngx_int_t     rc;
+    ngx_buf_t    *b;
+    ngx_chain_t   out;
+
+    r->headers_out.status = status;
+    r->headers_out.content_length_n = body->len;
+
+    if (body->len == 0) {
+        r->header_only = 1;
+    }
+
+    rc = ngx_http_send_header(r);
+
+    if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
+        return rc;
+    }
+
+    b = ngx_calloc_buf(r->pool);
+    if (b == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    b->pos = body->data;
+    b->last = body->data + body->len;
+    b->memory = 1;
+    b->last_buf = 1;
+    b->last_in_chain = 1;
+
+    out.buf = b;
+    out.next = NULL;
+
+    return ngx_http_output_filter(r, &out);
+}
+
+
+ngx_int_t
+ngx_http_sio_header(ngx_http_request_t *r, const char *name, ngx_str_t *value)
+{
+    ngx_table_elt_t  *h;
+
+    h = ngx_list_push(&r->headers_out.headers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    /* newer versions of nginx have members that must not be garbage */
+    ngx_memzero(h, sizeof(ngx_table_elt_t));
+
+    h->hash = 1;
+    h->key.data = (u_char *) name;
+    h->key.len = ngx_strlen(name);
+    h->value = *value;
+
+    return NGX_OK;
+}
+
+
+ngx_str_t *
+ngx_http_sio_request_header(ngx_http_request_t *r, const char *name)
+{
+    size_t            n;
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    n = ngx_strlen(name);
+
+    for (part = &r->headers_in.headers.part; part; part = part->next) {
+        h = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+            if (h[i].key.len == n
+                && ngx_strncasecmp(h[i].key.data, (u_char *) name, n) == 0)
+            {
+                return &h[i].value;
+            }
+        }
+    }
+
+    return NULL;
+}
