@@ -358,6 +358,12 @@ ngx_http_sio_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
         conf->endpoint = prev->endpoint;
 
+        if (clcf->lmt_excpt && clcf->handler == NULL
+            && conf->endpoint.zone != NULL)
+        {
+            clcf->handler = ngx_http_sio_handler;
+        }
+
         return NGX_CONF_OK;
     }
 
