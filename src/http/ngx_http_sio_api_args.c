@@ -529,6 +529,22 @@ ngx_http_sio_api_pair(ngx_http_sio_api_op_t *op, u_char *p, u_char *end,
 }
 
 
+ngx_int_t
+ngx_http_sio_api_pair_unknown(ngx_http_sio_api_op_t *op, sio_span_t name)
+{
+    u_char  *p;
+
+    p = ngx_pnalloc(op->pool, name.n * 6 + 1);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_sio_api_fail(op, NGX_HTTP_SIO_API_MALFORMED,
+                                 "unknown parameter", "%*s",
+                                 sio_json_escape(p, name), p);
+}
+
+
 u_char *
 ngx_http_sio_api_reserve(ngx_http_sio_api_out_t *out, size_t n)
 {

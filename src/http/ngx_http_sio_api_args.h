@@ -44,6 +44,10 @@ ngx_int_t ngx_http_sio_api_take(ngx_http_sio_api_op_t *op,
 ngx_int_t ngx_http_sio_api_query(ngx_http_sio_api_op_t *op,
     ngx_http_sio_api_pair_pt handler);
 
+/* The error of a pair that the operation does not know. */
+ngx_int_t ngx_http_sio_api_pair_unknown(ngx_http_sio_api_op_t *op,
+    sio_span_t name);
+
 /* Checks that the selector's namespace is known; an unset one becomes "/". */
 ngx_int_t ngx_http_sio_api_known(ngx_http_sio_api_op_t *op);
 

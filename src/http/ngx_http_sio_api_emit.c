@@ -359,8 +359,7 @@ ngx_http_sio_api_raw_pair(ngx_http_sio_api_op_t *op, sio_span_t name,
     }
 
     if (!sio_span_eq(name, sio_span("volatile"))) {
-        return ngx_http_sio_api_fail(op, NGX_HTTP_SIO_API_MALFORMED,
-                                     "unknown parameter in the query", "");
+        return ngx_http_sio_api_pair_unknown(op, name);
     }
 
     if (sio_span_eq(value, sio_span("1"))

@@ -240,6 +240,10 @@ ngx_http_sio_api_body_read(ngx_http_request_t *r, sio_span_t *body)
         b = cl->buf;
         size = ngx_buf_size(b);
 
+        if (size == 0) {
+            continue;
+        }
+
         if (ngx_buf_in_memory(b)) {
             p = ngx_cpymem(p, b->pos, size);
             continue;

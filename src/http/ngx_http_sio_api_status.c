@@ -161,8 +161,7 @@ ngx_http_sio_api_list_pair(ngx_http_sio_api_op_t *op, sio_span_t name,
         return NGX_OK;
     }
 
-    return ngx_http_sio_api_fail(op, NGX_HTTP_SIO_API_MALFORMED,
-                                 "unknown parameter in the query", "");
+    return ngx_http_sio_api_pair_unknown(op, name);
 }
 
 
