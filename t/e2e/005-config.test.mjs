@@ -10,8 +10,8 @@ import os from 'node:os';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 
-import { freePort, startNginx, testConfig } from '../lib/nginx.mjs';
-import { Polling, WebSocketRaw, openSession, request } from '../lib/raw.mjs';
+import { freePort, startNginx, testConfig, until } from '../lib/nginx.mjs';
+import { Polling, openSession, request } from '../lib/raw.mjs';
 
 const LONG = 'x'.repeat(127);
 
@@ -378,14 +378,14 @@ describe('values', () => {
     });
 
     test('rooms of http count where a block has none', async () => {
-        const ws = await WebSocketRaw.open(nginx.url, { path: '/rooms/' });
+        const session = await Polling.open(nginx.url, { path: '/rooms/' });
         const may = async (namespace, room) =>
-            (await ws.ack(1, ['join', room], namespace))[0].ok;
+            (await session.ack(1, ['join', room], namespace))[0].ok;
 
         for (const namespace of ['/none', '/own', '/case', '/Case',
                                  '/xcase'])
         {
-            await ws.connect(namespace);
+            await session.connect(namespace);
         }
 
         assert.equal(await may('/none', 'http:1'), true);
@@ -396,7 +396,7 @@ describe('values', () => {
         assert.equal(await may('/Case', 'http:1'), true);
         assert.equal(await may('/case', 'never:1'), false);
         assert.equal(await may('/xcase', 'never:1'), true);
-        ws.close();
+        await session.close();
     });
 });
 
@@ -464,16 +464,23 @@ describe('a reload', () => {
         const none = { zone: null, location: null, api: null,
                        server: 'location / { return 204; }' };
 
+        const status = (target, want) => until(async () =>
+            (await nginx.request('GET', target)).status === want,
+            `${target} is ${want}, when the old worker has left`);
+
         try {
             await handshake(nginx.url);
             await nginx.reload(none);
-            assert.equal((await nginx.request('GET', '/')).status, 204);
+            await status('/', 204);
             await nginx.reload({ zone: 'zone=app:1m', location: '',
                                  api: '' });
-            await handshake(nginx.url);
+            await status('/socket.io/?EIO=4&transport=polling', 200);
             await nginx.reload(none);
+            await status('/', 204);
+            await until(() => nginx.workers().length === 1,
+                        'the old worker ends');
             await nginx.kill(nginx.workers()[0]);
-            assert.equal((await nginx.request('GET', '/')).status, 204);
+            await status('/', 204);
 
         } finally {
             await nginx.stop();
@@ -484,15 +491,17 @@ describe('a reload', () => {
         const nginx = await startNginx({ expectEmerg: true });
 
         try {
-            const ws = await WebSocketRaw.open(nginx.url);
+            const session = await Polling.open(nginx.url);
 
-            await ws.connect();
-            await assert.rejects(nginx.reload({
-                location: 'socketio_ping_interval 0;',
-            }));
-            assert.match(nginx.logs(), /must be more than 0/);
-            assert.equal((await ws.ack(1, ['join', 'a']))[0].ok, false);
-            ws.close();
+            await session.connect();
+            fs.writeFileSync(path.join(nginx.prefix, 'nginx.conf'),
+                             nginx.config.replace('socketio app;',
+                                                  'socketio none;'));
+            process.kill(nginx.child.pid, 'SIGHUP');
+            await until(() => nginx.logs().includes('unknown socketio_zone'),
+                        'the master refuses the configuration');
+            assert.equal((await session.ack(1, ['join', 'a']))[0].ok, false);
+            await session.close();
 
         } finally {
             await nginx.stop();
