@@ -278,6 +278,12 @@ ngx_http_sio_api_attachment(ngx_http_sio_api_op_t *op, const sio_json_t *v,
         return NGX_ERROR;
     }
 
+    /* a length without its padding looks like an attachment that was cut */
+
+    if (text.n % 4 != 0) {
+        return NGX_DECLINED;
+    }
+
     p = ngx_pnalloc(op->pool, sio_base64_decoded_size(text.n) + 1);
     if (p == NULL) {
         return NGX_ERROR;
