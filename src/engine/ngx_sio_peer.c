@@ -101,9 +101,22 @@ ngx_sio_peer_close(ngx_sio_peer_t *peer, ngx_sio_end_t why)
     ngx_sio_peer_leave(peer);
 
     peer->why = why;
+    peer->ending = 1;
     ngx_queue_insert_tail(&peer->reader->closing, &peer->turn);
 
     ngx_sio_reader_post(peer->reader);
+}
+
+
+void
+ngx_sio_peer_forget(ngx_sio_peer_t *peer)
+{
+    ngx_sio_peer_leave(peer);
+
+    if (peer->ending) {
+        peer->ending = 0;
+        ngx_queue_remove(&peer->turn);
+    }
 }
 
 
@@ -118,9 +131,24 @@ ngx_sio_peer_queue(ngx_sio_peer_t *peer, ngx_sio_frame_t *frame)
         return;
     }
 
-    if (peer->nframes == peer->size && ngx_sio_peer_grow(peer) != NGX_OK) {
+    if (ngx_sio_peer_queue_last(peer, frame) != NGX_OK) {
         ngx_sio_peer_close(peer, NGX_SIO_END_SLOW);
         return;
+    }
+
+    if (!peer->in_turn && !peer->blocked) {
+        peer->in_turn = 1;
+        ngx_queue_insert_tail(&peer->reader->flush, &peer->turn);
+        ngx_sio_reader_post(peer->reader);
+    }
+}
+
+
+ngx_int_t
+ngx_sio_peer_queue_last(ngx_sio_peer_t *peer, ngx_sio_frame_t *frame)
+{
+    if (peer->nframes == peer->size && ngx_sio_peer_grow(peer) != NGX_OK) {
+        return NGX_ERROR;
     }
 
     frame->refs++;
@@ -128,11 +156,7 @@ ngx_sio_peer_queue(ngx_sio_peer_t *peer, ngx_sio_frame_t *frame)
     ngx_sio_peer_frame(peer, peer->nframes) = frame;
     peer->nframes++;
 
-    if (!peer->in_turn && !peer->blocked) {
-        peer->in_turn = 1;
-        ngx_queue_insert_tail(&peer->reader->flush, &peer->turn);
-        ngx_sio_reader_post(peer->reader);
-    }
+    return NGX_OK;
 }
 
 

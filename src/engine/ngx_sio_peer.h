@@ -93,7 +93,8 @@ struct ngx_sio_peer_s {
     unsigned                     kind:2;
     unsigned                     in_turn:1; /* `turn` is queued */
     unsigned                     noop:1;    /* a POLL: answer in any case */
-    unsigned                     closing:1;
+    unsigned                     closing:1; /* has left */
+    unsigned                     ending:1;  /* `turn` is in `closing` */
     unsigned                     blocked:1; /* the kernel takes no more */
     unsigned                     left:1;    /* has left a namespace before */
     unsigned                     connected:1;   /* has been in one */
@@ -124,6 +125,12 @@ ngx_int_t ngx_sio_peer_init(ngx_sio_peer_t *peer, ngx_uint_t kind);
  */
 void ngx_sio_peer_leave(ngx_sio_peer_t *peer);
 
+/*
+ * Takes a peer out of everything, because its memory is about to be freed by
+ * others than its transport's end().
+ */
+void ngx_sio_peer_forget(ngx_sio_peer_t *peer);
+
 /* Ends a peer: it leaves at once, its transport ends in an event of its own. */
 void ngx_sio_peer_close(ngx_sio_peer_t *peer, ngx_sio_end_t why);
 
@@ -132,6 +139,13 @@ void ngx_sio_peer_close(ngx_sio_peer_t *peer, ngx_sio_end_t why);
  * is closed; a droppable frame is dropped before that.
  */
 void ngx_sio_peer_queue(ngx_sio_peer_t *peer, ngx_sio_frame_t *frame);
+
+/*
+ * Queues the last frame of a peer that has left, whatever waits already; its
+ * transport sends it.  NGX_ERROR without memory.
+ */
+ngx_int_t ngx_sio_peer_queue_last(ngx_sio_peer_t *peer,
+    ngx_sio_frame_t *frame);
 
 /*
  * Sends a packet to the peer's session in its place in the order: a WebSocket

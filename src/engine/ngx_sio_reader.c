@@ -473,6 +473,7 @@ ngx_sio_reader_bury(ngx_sio_reader_t *reader)
         peer = ngx_queue_data(q, ngx_sio_peer_t, turn);
 
         ngx_queue_remove(q);
+        peer->ending = 0;
 
         peer->transport->end(peer, peer->why);
     }

@@ -64,7 +64,7 @@ ngx_http_sio_handler(ngx_http_request_t *r)
 
     /* a body that nobody has read must not become the next request */
 
-    if (rc != NGX_DONE && r->method != NGX_HTTP_POST) {
+    if (rc != NGX_DONE && r->request_body == NULL) {
         (void) ngx_http_discard_request_body(r);
     }
 

@@ -1,0 +1,71 @@
+
+/*
+ * A WebSocket after its handshake.
+ *
+ * The connection is detached from its HTTP request, as a keep-alive one is,
+ * since the request, its pool and its buffers are most of the memory of an idle
+ * connection.
+ */
+
+#ifndef _NGX_HTTP_SIO_WS_H_INCLUDED_
+#define _NGX_HTTP_SIO_WS_H_INCLUDED_
+
+
+#include "ngx_http_sio_endpoint.h"
+#include "ngx_sio_reader.h"
+#include "sio_ws.h"
+
+
+typedef struct {
+    ngx_sio_peer_t         peer;
+    ngx_connection_t      *connection;
+    ngx_http_request_t    *request;     /* until it is detached */
+    ngx_event_t            detach;
+    ngx_sio_deadline_t     limit;       /* of connect, upgrade or close */
+    sio_ws_reader_t        reader;
+    u_char                *message;     /* what has come of a message in pieces */
+    size_t                 n;
+    size_t                 size;
+    u_char                 control[SIO_WS_CONTROL_MAX];
+    u_char                 ncontrol;
+    unsigned               refused:1;   /* the session is somebody else's */
+    unsigned               probed:1;
+    unsigned               saying_bye:1;    /* a close frame is the last */
+    unsigned               bye_heard:1;     /* the client's close frame */
+    uint16_t               code;        /* of the close frame to send */
+} ngx_http_sio_ws_t;
+
+
+/* The engine's view of WebSockets. */
+extern const ngx_sio_transport_t  ngx_http_sio_ws_transport;
+
+
+/* Event handlers of a detached connection. */
+void ngx_http_sio_ws_read(ngx_event_t *rev);
+void ngx_http_sio_ws_write(ngx_event_t *wev);
+
+/* Takes bytes that came with the handshake; they may be changed. */
+void ngx_http_sio_ws_input(ngx_http_sio_ws_t *ws, u_char *p, size_t n);
+
+/* Starts the heartbeat of a session: the next ping after that time. */
+void ngx_http_sio_ws_heartbeat(ngx_http_sio_ws_t *ws, ngx_msec_t wait);
+
+/* Ends a session that has no socket, or a probe that is no upgrade, by then. */
+void ngx_http_sio_ws_limit(ngx_http_sio_ws_t *ws, ngx_msec_t wait);
+
+/* Handles a whole message; NGX_ERROR: the client has broken the protocol. */
+ngx_int_t ngx_http_sio_ws_message(ngx_http_sio_ws_t *ws, ngx_uint_t text,
+    sio_span_t data);
+
+/* Queues a packet or a control frame. */
+void ngx_http_sio_ws_send(ngx_http_sio_ws_t *ws, u_char opcode,
+    const u_char *p, size_t n);
+
+/* Frees all but the connection. */
+void ngx_http_sio_ws_free(ngx_http_sio_ws_t *ws);
+
+/* Closes the connection and frees everything. */
+void ngx_http_sio_ws_close(ngx_http_sio_ws_t *ws);
+
+
+#endif /* _NGX_HTTP_SIO_WS_H_INCLUDED_ */
