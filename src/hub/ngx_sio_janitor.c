@@ -95,6 +95,21 @@ ngx_sio_janitor_reap(const ngx_array_t *zones, ngx_uint_t slot)
 }
 
 
+void
+ngx_sio_janitor_leave(const ngx_array_t *zones)
+{
+    ngx_uint_t         i;
+    ngx_sio_zone_t   **zone;
+
+    zone = zones->elts;
+
+    for (i = 0; i < zones->nelts; i++) {
+        ngx_sio_janitor_orphans(zone[i], ngx_sio_self_worker);
+        ngx_sio_mask_clear(&zone[i]->shared->parked, ngx_sio_self);
+    }
+}
+
+
 static void
 ngx_sio_janitor_orphans(ngx_sio_zone_t *zone, ngx_sio_worker_t dead)
 {
