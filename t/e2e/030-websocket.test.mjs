@@ -69,10 +69,14 @@ function suite(workers) {
 
         await ws.connect();
 
-        for (const form of [7, 16, 64]) {
-            ws.frame(OP.TEXT, '421["join","room:a"]', { form });
-            assert.equal(await ws.recv(),
-                         '431[{"ok":true,"rooms":["room:a"]}]');
+        const head = '421["join",{"rooms":["room:a"],"pad":"';
+        const tail = '"}]';
+
+        for (const size of [125, 126, 127, 65535, 65536]) {
+            const pad = 'x'.repeat(size - head.length - tail.length);
+
+            await ws.send(head + pad + tail);
+            assert.match(await ws.recv(), /^431\[\{"ok":false/);
         }
 
         ws.close();

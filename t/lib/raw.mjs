@@ -299,7 +299,7 @@ export class WebSocketRaw extends Session {
     static async request(base, options = {}) {
         const ws = new WebSocketRaw(base, options);
 
-        await withTimeout(ws.shaken, 'answer to the WebSocket handshake');
+        await ws.shaken;
 
         return ws;
     }
@@ -341,13 +341,23 @@ export class WebSocketRaw extends Session {
             : net.connect({ port: url.port, host: url.hostname });
         this.socket.setNoDelay(true);
         this.socket.unref();    /* whoever waits has a timer */
-        this.shaken = new Promise((resolve) => { this.onShaken = resolve; });
-        this.closed = new Promise((resolve) => { this.onClosed = resolve; });
+        this.shaking = new Promise((resolve) => { this.onShaken = resolve; });
+        this.closing = new Promise((resolve) => { this.onClosed = resolve; });
         this.socket.on('data', (chunk) => this.#data(chunk));
         this.socket.on('error', () => {});
         this.socket.on('close', () => this.#end());
         this.socket.write(head ?? this.#head(method, target, url.host,
                                              headers));
+    }
+
+    /* The answer to the handshake is there, whatever it is. */
+    get shaken() {
+        return withTimeout(this.shaking, 'answer to the handshake');
+    }
+
+    /* The connection is closed, by whomever. */
+    get closed() {
+        return withTimeout(this.closing, 'end of the WebSocket');
     }
 
     #head(method, target, host, headers) {
