@@ -13,6 +13,7 @@ import { OP, Polling, RS, WebSocketRaw, frame, openSession, TRANSPORTS,
          upgrade } from '../lib/raw.mjs';
 
 const MODULE = process.env.TEST_NGINX_MODULE_ECHO;
+const BINARY = process.env.TEST_NGINX_BINARY_ECHO;
 const skip = MODULE ? false : 'TEST_NGINX_MODULE_ECHO is not set';
 
 if (skip) {
@@ -29,7 +30,7 @@ function suite(workers) {
     let nginx;
 
     before(async () => {
-        nginx = await startNginx({ workers, module: MODULE,
+        nginx = await startNginx({ workers, binary: BINARY, module: MODULE,
                                    api: null });
     });
 

@@ -267,6 +267,25 @@ function suite(workers) {
         await ws.assertEnds(1009);
     });
 
+    test('the answer to a close frame ends the connection', async () => {
+        for (const bad of [frame(OP.TEXT, `4${'x'.repeat(100000)}`),
+                           frame(OP.TEXT, '42{}')])
+        {
+            const ws = await open();
+            const start = Date.now();
+
+            await ws.connect();
+            ws.write(bad);
+
+            const { type, data } = await ws.next();
+
+            assert.equal(type, 'close');
+            ws.frame(OP.CLOSE, data);
+            assert.equal((await ws.next()).type, 'end');
+            assert.ok(Date.now() - start < 1000, 'at once');
+        }
+    });
+
     test('the sum of fragments counts, before it is all there', async () => {
         const ws = await open();
 

@@ -7,7 +7,7 @@
 import assert from 'node:assert/strict';
 import crypto from 'node:crypto';
 import net from 'node:net';
-import { after, afterEach, before, describe, test } from 'node:test';
+import { after, before, describe, test } from 'node:test';
 
 import { startNginx } from '../lib/nginx.mjs';
 import { OP, Polling, RS, WebSocketRaw, closeBody, decodePayload, frame,
@@ -46,7 +46,7 @@ function suite(workers) {
     });
 
     /* whatever happened, the others are there and got nothing else */
-    afterEach(async () => {
+    async function bystandersAreFine() {
         count++;
         await nginx.publish({ rooms: ['room:bystander'], event: 'e',
                               data: count });
@@ -54,22 +54,27 @@ function suite(workers) {
         for (const session of bystanders) {
             assert.equal(await session.recv(), `42["e",${count}]`);
         }
-    });
+    }
 
     after(async () => {
-        assert.deepEqual(nginx.workers().sort(), pids, 'no worker died');
+        const now = nginx.workers().sort();
 
         for (const session of bystanders) {
             await session.close();
         }
 
         await nginx.stop();
+        assert.deepEqual(now, pids, 'no worker died');
     });
 
-    describe('frames', () => frames(() => nginx));
-    describe('packets', () => packets(() => nginx));
-    describe('requests', () => requests(() => nginx));
-    describe('connections', () => connections(() => nginx));
+    const parts = { frames, packets, requests, connections };
+
+    for (const [name, part] of Object.entries(parts)) {
+        describe(name, { concurrency: 8 }, () => {
+            after(bystandersAreFine);
+            part(() => nginx);
+        });
+    }
 }
 
 

@@ -265,11 +265,12 @@ class Nginx {
         this.config = configuration(this.options, this);
         this.#write('nginx.conf', this.config);
 
-        this.child = spawn(BINARY, ['-p', `${this.prefix}/`,
-                                    '-e', `${this.prefix}/error.log`,
-                                    '-c', `${this.prefix}/nginx.conf`],
-                           { cwd: this.prefix, env: environment(this.prefix),
-                             stdio: ['ignore', 'ignore', 'pipe'] });
+        this.child = spawn(this.options.binary ?? BINARY, [
+            '-p', `${this.prefix}/`,
+            '-e', `${this.prefix}/error.log`,
+            '-c', `${this.prefix}/nginx.conf`,
+        ], { cwd: this.prefix, env: environment(this.prefix),
+             stdio: ['ignore', 'ignore', 'pipe'] });
         this.exited = new Promise((resolve) => {
             this.child.once('error', (err) => {
                 this.stderr += `${err}\n`;
@@ -549,7 +550,7 @@ process.on('exit', (code) => {
 
 
 /*
- * Options, all optional: workers (1), module, zone (the parameters of
+ * Options, all optional: workers (1), binary, module, zone (the parameters of
  * socketio_zone, null for none), drain, listen, port, level, and the parts
  * main, events, http, server, location, api, which are inserted in their
  * blocks (location, api: null leaves the location out).  expectEmerg allows

@@ -559,7 +559,7 @@ export class WebSocketRaw extends Session {
             }
 
             if (message.type === 'close') {
-                this.frame(CLOSE, message.data.subarray(0, 2));
+                this.socket.end(frame(CLOSE, message.data.subarray(0, 2)));
             }
         }
     }
