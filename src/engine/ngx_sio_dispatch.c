@@ -16,6 +16,10 @@ typedef struct {
 } ngx_sio_loaded_t;
 
 
+#if (NGX_SIO_TEST)
+static ngx_int_t ngx_sio_dispatch_echo(ngx_sio_peer_t *peer, sio_span_t *text,
+    sio_span_t *binary);
+#endif
 static ngx_int_t ngx_sio_dispatch_connect(ngx_sio_peer_t *peer,
     const sio_packet_t *packet);
 static ngx_int_t ngx_sio_dispatch_connected(ngx_sio_peer_t *peer,
@@ -39,6 +43,10 @@ ngx_sio_dispatch_text(ngx_sio_peer_t *peer, sio_span_t text)
 {
     sio_packet_t         packet;
     ngx_sio_presence_t  *presence;
+
+#if (NGX_SIO_TEST)
+    return ngx_sio_dispatch_echo(peer, &text, NULL);
+#endif
 
     if (peer->attachments || sio_packet_parse(text, &packet) != SIO_OK) {
         return NGX_ERROR;
@@ -77,11 +85,44 @@ ngx_sio_dispatch_text(ngx_sio_peer_t *peer, sio_span_t text)
 }
 
 
+#if (NGX_SIO_TEST)
+
+/* For the Engine.IO test suites, which want their messages back. */
+
+static ngx_int_t
+ngx_sio_dispatch_echo(ngx_sio_peer_t *peer, sio_span_t *text,
+    sio_span_t *binary)
+{
+    ngx_sio_payload_t  payload;
+
+    ngx_memzero(&payload, sizeof(ngx_sio_payload_t));
+
+    if (text) {
+        payload.text[0] = sio_span("4");
+        payload.text[1] = *text;
+
+    } else {
+        payload.attachments = binary;
+        payload.nattachments = 1;
+    }
+
+    ngx_sio_peer_send(peer, &payload);
+
+    return NGX_OK;
+}
+
+#endif
+
+
 /* No client event that this server takes has use for binary arguments. */
 
 ngx_int_t
 ngx_sio_dispatch_binary(ngx_sio_peer_t *peer, sio_span_t data)
 {
+#if (NGX_SIO_TEST)
+    return ngx_sio_dispatch_echo(peer, NULL, &data);
+#endif
+
     if (peer->attachments == 0) {
         return NGX_ERROR;
     }
@@ -179,7 +220,7 @@ ngx_sio_dispatch_connected(ngx_sio_peer_t *peer, ngx_sio_namespace_conf_t *nc,
         return NGX_OK;
     }
 
-    frame = ngx_sio_frame_payload(&connect->answer);
+    frame = ngx_sio_frame_payload(&connect->answer, NGX_SIO_BINARY);
     if (frame == NULL) {
         return NGX_ERROR;
     }
@@ -303,7 +344,7 @@ ngx_sio_dispatch_farewell(ngx_sio_presence_t *presence)
     payload.text[0].n = sio_packet_write_head(head, SIO_DISCONNECT, 0, name,
                                               none);
 
-    frame = ngx_sio_frame_payload(&payload);
+    frame = ngx_sio_frame_payload(&payload, NGX_SIO_BINARY);
 
     if (frame) {
         ngx_sio_peer_queue(presence->peer, frame);

@@ -4,34 +4,43 @@
  */
 
 #include "ngx_sio_frame.h"
+#include "sio_base64.h"
+#include "sio_eio.h"
 #include "sio_ws.h"
 
 
 static ngx_sio_frame_t *ngx_sio_frame_alloc(size_t size, ngx_uint_t packets);
-static u_char *ngx_sio_frame_head(u_char *p, ngx_uint_t part, size_t n);
+static u_char *ngx_sio_frame_part(u_char *p, ngx_uint_t part,
+    ngx_uint_t encoding, sio_span_t data);
 
 
-/* The packet is copied behind room for the heads, then moved up to them. */
+/* The packet is copied behind what its frames may need, then moved up. */
 
 ngx_sio_frame_t *
 ngx_sio_frame_record(ngx_sio_zone_t *zone, const ngx_sio_record_view_t *view,
-    ngx_uint_t *lapped)
+    ngx_uint_t encoding, ngx_uint_t *lapped)
 {
     u_char           *p, *src, *end;
+    size_t            need;
     uint32_t          n;
     ngx_uint_t        i;
     ngx_sio_frame_t  *frame;
 
     *lapped = 0;
 
-    frame = ngx_sio_frame_alloc(view->head.length
-                                + view->head.parts * SIO_WS_HEAD_MAX,
-                                view->head.parts);
+    need = view->head.parts * SIO_WS_HEAD_MAX;
+
+    if (encoding == NGX_SIO_BASE64) {
+        need += sio_base64_encoded_size(view->head.length)
+                + view->head.parts * 5;
+    }
+
+    frame = ngx_sio_frame_alloc(need + view->head.length, view->head.parts);
     if (frame == NULL) {
         return NULL;
     }
 
-    src = frame->data + view->head.parts * SIO_WS_HEAD_MAX;
+    src = frame->data + need;
     end = src + view->head.length;
 
     if (ngx_sio_log_copy(zone, view, src) != NGX_OK) {
@@ -46,9 +55,7 @@ ngx_sio_frame_record(ngx_sio_zone_t *zone, const ngx_sio_record_view_t *view,
         ngx_memcpy(&n, src, sizeof(uint32_t));
         src += sizeof(uint32_t);
 
-        p = ngx_sio_frame_head(p, i, n);
-        ngx_memmove(p, src, n);
-        p += n;
+        p = ngx_sio_frame_part(p, i, encoding, (sio_span_t) { src, n });
         src += n;
     }
 
@@ -60,17 +67,21 @@ ngx_sio_frame_record(ngx_sio_zone_t *zone, const ngx_sio_record_view_t *view,
 
 
 ngx_sio_frame_t *
-ngx_sio_frame_payload(const ngx_sio_payload_t *payload)
+ngx_sio_frame_payload(const ngx_sio_payload_t *payload, ngx_uint_t encoding)
 {
     u_char           *p;
-    size_t            n;
+    size_t            n, need;
     ngx_uint_t        i;
     ngx_sio_frame_t  *frame;
 
-    frame = ngx_sio_frame_alloc(ngx_sio_payload_size(payload)
-                                + (1 + payload->nattachments)
-                                  * SIO_WS_HEAD_MAX,
-                                1 + payload->nattachments);
+    n = ngx_sio_payload_size(payload);
+    need = n + (1 + payload->nattachments) * SIO_WS_HEAD_MAX;
+
+    if (encoding == NGX_SIO_BASE64) {
+        need += sio_base64_encoded_size(n) + payload->nattachments * 5;
+    }
+
+    frame = ngx_sio_frame_alloc(need, 1 + payload->nattachments);
     if (frame == NULL) {
         return NULL;
     }
@@ -79,7 +90,11 @@ ngx_sio_frame_payload(const ngx_sio_payload_t *payload)
         n += payload->text[i].n;
     }
 
-    p = ngx_sio_frame_head(frame->data, 0, n);
+    p = frame->data;
+
+    if (n) {
+        p += sio_ws_write_head(p, SIO_WS_TEXT, n);
+    }
 
     for (i = 0; i < 4; i++) {
         if (payload->text[i].n) {
@@ -88,17 +103,37 @@ ngx_sio_frame_payload(const ngx_sio_payload_t *payload)
     }
 
     for (i = 0; i < payload->nattachments; i++) {
-        p = ngx_sio_frame_head(p, 1, payload->attachments[i].n);
-
-        if (payload->attachments[i].n) {
-            p = ngx_cpymem(p, payload->attachments[i].p,
-                           payload->attachments[i].n);
-        }
+        p = ngx_sio_frame_part(p, i + 1, encoding, payload->attachments[i]);
     }
 
     frame->size = p - frame->data;
 
     return frame;
+}
+
+
+/* Part 0 is the text packet; an empty one is left out. */
+
+static u_char *
+ngx_sio_frame_part(u_char *p, ngx_uint_t part, ngx_uint_t encoding,
+    sio_span_t data)
+{
+    if (part == 0 && data.n == 0) {
+        return p;
+    }
+
+    if (part > 0 && encoding == NGX_SIO_BASE64) {
+        p += sio_ws_write_head(p, SIO_WS_TEXT,
+                               1 + sio_base64_encoded_size(data.n));
+        *p++ = SIO_EIO_BINARY;
+
+        return p + sio_base64_encode(p, data);
+    }
+
+    p += sio_ws_write_head(p, part == 0 ? SIO_WS_TEXT : SIO_WS_BINARY,
+                           data.n);
+
+    return data.n ? ngx_movemem(p, data.p, data.n) : p;
 }
 
 
@@ -140,14 +175,6 @@ ngx_sio_frame_alloc(size_t size, ngx_uint_t packets)
     frame->droppable = 0;
 
     return frame;
-}
-
-
-static u_char *
-ngx_sio_frame_head(u_char *p, ngx_uint_t part, size_t n)
-{
-    return p + sio_ws_write_head(p, part == 0 ? SIO_WS_TEXT : SIO_WS_BINARY,
-                                 n);
 }
 
 

@@ -21,15 +21,23 @@ typedef struct {
 } ngx_sio_frame_t;
 
 
+/* How attachments are encoded: binary frames, or text ones in base64. */
+#define NGX_SIO_BINARY    0
+#define NGX_SIO_BASE64    1
+#define NGX_SIO_ENCODINGS 2
+
+
 /*
  * Encodes a record's packet.  Returns NULL without memory, or when the log
  * lapped the record (*lapped says which).  The caller holds one reference.
  */
 ngx_sio_frame_t *ngx_sio_frame_record(ngx_sio_zone_t *zone,
-    const ngx_sio_record_view_t *view, ngx_uint_t *lapped);
+    const ngx_sio_record_view_t *view, ngx_uint_t encoding,
+    ngx_uint_t *lapped);
 
 /* Encodes one packet from its pieces; as above. */
-ngx_sio_frame_t *ngx_sio_frame_payload(const ngx_sio_payload_t *payload);
+ngx_sio_frame_t *ngx_sio_frame_payload(const ngx_sio_payload_t *payload,
+    ngx_uint_t encoding);
 
 /* A control frame, or a text one, from bytes; as above. */
 ngx_sio_frame_t *ngx_sio_frame_bytes(u_char opcode, const u_char *p, size_t n);

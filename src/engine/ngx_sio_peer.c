@@ -320,7 +320,7 @@ ngx_sio_peer_send(ngx_sio_peer_t *peer, const ngx_sio_payload_t *payload)
 
     ngx_sio_reader_catch_up(peer->reader, sio_ring_head(zone->shared->log));
 
-    frame = ngx_sio_frame_payload(payload);
+    frame = ngx_sio_frame_payload(payload, peer->base64);
     if (frame == NULL) {
         ngx_sio_peer_close(peer, NGX_SIO_END_SLOW);
         return;

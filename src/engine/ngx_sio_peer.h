@@ -96,6 +96,7 @@ struct ngx_sio_peer_s {
     unsigned                     closing:1; /* has left */
     unsigned                     ending:1;  /* `turn` is in `closing` */
     unsigned                     blocked:1; /* the kernel takes no more */
+    unsigned                     base64:1;  /* takes no binary frames */
     unsigned                     left:1;    /* has left a namespace before */
     unsigned                     connected:1;   /* has been in one */
     unsigned                     why:4;     /* ngx_sio_end_t */

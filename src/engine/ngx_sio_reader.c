@@ -17,13 +17,13 @@ static void ngx_sio_reader_event(ngx_sio_reader_t *reader,
     const ngx_sio_record_view_t *view);
 static void ngx_sio_reader_except(ngx_sio_reader_t *reader,
     const ngx_sio_record_view_t *view);
-static ngx_sio_frame_t *ngx_sio_reader_deliver(ngx_sio_reader_t *reader,
+static void ngx_sio_reader_deliver(ngx_sio_reader_t *reader,
     const ngx_sio_record_view_t *view, ngx_sio_audience_t *audience,
-    ngx_sio_frame_t *frame);
+    ngx_sio_frame_t **frames);
 static void ngx_sio_reader_direct(ngx_sio_reader_t *reader,
     const ngx_sio_record_view_t *view);
 static ngx_sio_frame_t *ngx_sio_reader_frame(ngx_sio_reader_t *reader,
-    const ngx_sio_record_view_t *view);
+    const ngx_sio_record_view_t *view, ngx_uint_t encoding);
 static void ngx_sio_reader_overrun(ngx_sio_reader_t *reader);
 static void ngx_sio_reader_turn(ngx_event_t *ev);
 static ngx_uint_t ngx_sio_reader_flush(ngx_sio_reader_t *reader);
@@ -133,10 +133,10 @@ ngx_sio_reader_event(ngx_sio_reader_t *reader,
     const ngx_sio_record_view_t *view)
 {
     ngx_uint_t           i, excepted;
-    ngx_sio_frame_t     *frame;
+    ngx_sio_frame_t     *frames[NGX_SIO_ENCODINGS];
     ngx_sio_audience_t  *audience;
 
-    frame = NULL;
+    ngx_memzero(frames, sizeof(frames));
     excepted = view->head.excepts == 0;
 
     for (i = 0; i < view->head.targets; i++) {
@@ -151,11 +151,13 @@ ngx_sio_reader_event(ngx_sio_reader_t *reader,
             excepted = 1;
         }
 
-        frame = ngx_sio_reader_deliver(reader, view, audience, frame);
+        ngx_sio_reader_deliver(reader, view, audience, frames);
     }
 
-    if (frame) {
-        ngx_sio_frame_release(frame);
+    for (i = 0; i < NGX_SIO_ENCODINGS; i++) {
+        if (frames[i]) {
+            ngx_sio_frame_release(frames[i]);
+        }
     }
 }
 
@@ -196,15 +198,16 @@ ngx_sio_reader_except(ngx_sio_reader_t *reader,
  * putting the last in their place: that is why the walk goes backwards.
  */
 
-static ngx_sio_frame_t *
+static void
 ngx_sio_reader_deliver(ngx_sio_reader_t *reader,
     const ngx_sio_record_view_t *view, ngx_sio_audience_t *audience,
-    ngx_sio_frame_t *frame)
+    ngx_sio_frame_t **frames)
 {
     uint64_t             position;
     uint32_t             kind, id;
     ngx_uint_t           n, i;
     ngx_sio_peer_t      *peer;
+    ngx_sio_frame_t    **frame;
     ngx_sio_presence_t  *presence;
     ngx_sio_listener_t  *listener;
 
@@ -238,11 +241,13 @@ ngx_sio_reader_deliver(ngx_sio_reader_t *reader,
             continue;
         }
 
-        if (frame == NULL) {
-            frame = ngx_sio_reader_frame(reader, view);
+        frame = &frames[peer->base64];
 
-            if (frame == NULL) {
-                return NULL;
+        if (*frame == NULL) {
+            *frame = ngx_sio_reader_frame(reader, view, peer->base64);
+
+            if (*frame == NULL) {
+                return;
             }
         }
 
@@ -250,7 +255,7 @@ ngx_sio_reader_deliver(ngx_sio_reader_t *reader,
         id = presence->seats[listener->seat].id;
         n++;
 
-        ngx_sio_peer_queue(peer, frame);
+        ngx_sio_peer_queue(peer, *frame);
 
         if (peer->closing
             && ngx_sio_reader_audience(reader, kind, id) != audience)
@@ -262,8 +267,6 @@ ngx_sio_reader_deliver(ngx_sio_reader_t *reader,
     if (n) {
         ngx_sio_stat(reader->zone, deliveries, n);
     }
-
-    return frame;
 }
 
 
@@ -280,7 +283,7 @@ ngx_sio_reader_direct(ngx_sio_reader_t *reader,
     peer = ngx_sio_index_get(&reader->peers[NGX_SIO_PEER_WEBSOCKET], cell);
 
     if (peer && view->head.ring.position >= peer->cursor) {
-        frame = ngx_sio_reader_frame(reader, view);
+        frame = ngx_sio_reader_frame(reader, view, peer->base64);
 
         if (frame) {
             ngx_sio_peer_queue(peer, frame);
@@ -311,12 +314,12 @@ ngx_sio_reader_ready(ngx_sio_peer_t *peer)
 
 static ngx_sio_frame_t *
 ngx_sio_reader_frame(ngx_sio_reader_t *reader,
-    const ngx_sio_record_view_t *view)
+    const ngx_sio_record_view_t *view, ngx_uint_t encoding)
 {
     ngx_uint_t        lapped;
     ngx_sio_frame_t  *frame;
 
-    frame = ngx_sio_frame_record(reader->zone, view, &lapped);
+    frame = ngx_sio_frame_record(reader->zone, view, encoding, &lapped);
 
     if (frame == NULL) {
         ngx_sio_reader_overrun(reader);

@@ -193,10 +193,9 @@ ngx_sio_request_object(ngx_sio_request_t *request, const sio_json_t *v)
             return ngx_sio_request_add(request, ngx_sio_no_type, &m.value);
         }
 
-        if (sio_json_is(&m.key, sio_span("rooms"))
-            && m.value.kind == SIO_JSON_ARRAY)
-        {
-            return ngx_sio_request_list(request, &m.value);
+        if (sio_json_is(&m.key, sio_span("rooms"))) {
+            return m.value.kind == SIO_JSON_ARRAY
+                   ? ngx_sio_request_list(request, &m.value) : NGX_DECLINED;
         }
     }
 

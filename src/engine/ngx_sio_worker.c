@@ -153,7 +153,8 @@ ngx_sio_worker_left(void)
         if (reader) {
             n += reader->n[NGX_SIO_PEER_WEBSOCKET]
                  + reader->n[NGX_SIO_PEER_PROBE]
-                 + reader->n[NGX_SIO_PEER_POLL];
+                 + reader->n[NGX_SIO_PEER_POLL]
+                 + !ngx_queue_empty(&reader->closing);
         }
     }
 

@@ -246,6 +246,7 @@ ngx_http_sio_parse_args(ngx_http_request_t *r, ngx_http_sio_args_t *args)
     ngx_str_set(&args->transport, "");
     ngx_str_null(&args->eio);
     ngx_str_null(&args->sid);
+    args->base64 = 0;
 
     last = r->args.data + r->args.len;
 
@@ -282,6 +283,9 @@ ngx_http_sio_parse_arg(ngx_http_sio_args_t *args, u_char *p, u_char *last)
         args->sid.data = value;
         args->sid.len = last - value;
 
+    } else if (n == 3 && ngx_strncmp(p, "b64", 3) == 0) {
+        args->base64 = last > value;
+
     } else if (n == 9 && ngx_strncmp(p, "transport", 9) == 0) {
 
         ngx_str_set(&args->transport, "");
@@ -300,6 +304,12 @@ ngx_http_sio_parse_arg(ngx_http_sio_args_t *args, u_char *p, u_char *last)
 ngx_int_t
 ngx_http_sio_error(ngx_http_request_t *r, ngx_uint_t code)
 {
+    /* who wanted another protocol on this connection has no use for it */
+
+    if (r->headers_in.upgrade) {
+        r->keepalive = 0;
+    }
+
     r->headers_out.content_type_len = sizeof("application/json") - 1;
     ngx_str_set(&r->headers_out.content_type, "application/json");
 

@@ -23,8 +23,9 @@
 
 typedef struct {
     ngx_str_t   eio;
-    ngx_str_t   transport;
+    ngx_str_t   transport;              /* "" if it is neither */
     ngx_str_t   sid;
+    ngx_uint_t  base64;                 /* b64: no binary frames */
 } ngx_http_sio_args_t;
 
 

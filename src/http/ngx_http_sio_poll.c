@@ -21,7 +21,6 @@ typedef struct {
     ngx_http_request_t      *request;
     ngx_event_t              timer;
     ngx_connection_t         dummy;         /* for the timer's debug log */
-    unsigned                 parked:1;
     unsigned                 answered:1;
     unsigned                 ended:1;       /* the session was given back */
 } ngx_http_sio_poll_t;
@@ -142,16 +141,16 @@ ngx_http_sio_poll_try(ngx_http_sio_poll_t *p, const ngx_sio_replay_t *replay,
 
     rc = NGX_OK;
 
-    /* what comes last ends the session, so nothing may be left behind it */
+    /* on its own: clients drop what comes in one payload with a close */
 
-    if (p->poll.farewell && next == replay->to) {
+    if (p->poll.farewell && body->n == 0) {
         rc = ngx_http_sio_body_packet(body, p->poll.farewell);
 
     } else {
         p->poll.farewell = 0;
     }
 
-    if (p->poll.ping) {
+    if (p->poll.ping && !p->poll.farewell) {
         rc |= ngx_http_sio_body_packet(body, SIO_EIO_PING);
     }
 
@@ -244,8 +243,6 @@ ngx_http_sio_poll_park(ngx_http_sio_poll_t *p, const ngx_sio_replay_t *replay)
     {
         return ngx_http_sio_poll_lost(p, NGX_ERROR);
     }
-
-    p->parked = 1;
 
     p->dummy.fd = (ngx_socket_t) -1;
     p->timer.handler = ngx_http_sio_poll_timer_handler;
@@ -389,7 +386,7 @@ ngx_http_sio_poll_cleanup(void *data)
         ngx_del_timer(&p->timer);
     }
 
-    ngx_sio_peer_leave(&p->peer);
+    ngx_sio_peer_forget(&p->peer);
 
     if (p->ended) {
         return;

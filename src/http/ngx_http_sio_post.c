@@ -435,7 +435,7 @@ ngx_http_sio_post_cleanup(void *data)
 {
     ngx_http_sio_post_t *p = data;
 
-    ngx_sio_peer_leave(&p->peer);
+    ngx_sio_peer_forget(&p->peer);
 
     if (!p->ended) {
         p->ended = 1;

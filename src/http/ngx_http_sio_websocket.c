@@ -35,8 +35,18 @@ ngx_http_sio_websocket(ngx_http_request_t *r, const ngx_http_sio_args_t *args)
     ngx_http_sio_ws_t        *ws;
     ngx_http_sio_loc_conf_t  *slcf;
 
+    slcf = ngx_http_get_module_loc_conf(r, ngx_socketio_module);
+
+    if (args->sid.len
+        && (args->sid.len != NGX_SIO_ID_LEN
+            || !ngx_sio_session_known(slcf->endpoint.zone, args->sid.data,
+                                      slcf->endpoint.id)))
+    {
+        return ngx_http_sio_error(r, NGX_HTTP_SIO_BAD_SID);
+    }
+
     rc = ngx_http_sio_websocket_check(r);
-    if (rc != NGX_OK) {
+    if (rc != NGX_DECLINED) {
         return rc;
     }
 
@@ -45,12 +55,6 @@ ngx_http_sio_websocket(ngx_http_request_t *r, const ngx_http_sio_args_t *args)
     {
         return ngx_http_sio_error(r, NGX_HTTP_SIO_BAD_VERSION);
     }
-
-    if (args->sid.len && args->sid.len != NGX_SIO_ID_LEN) {
-        return ngx_http_sio_error(r, NGX_HTTP_SIO_BAD_SID);
-    }
-
-    slcf = ngx_http_get_module_loc_conf(r, ngx_socketio_module);
 
     ws = ngx_calloc(sizeof(ngx_http_sio_ws_t), r->connection->log);
     if (ws == NULL) {
@@ -63,13 +67,14 @@ ngx_http_sio_websocket(ngx_http_request_t *r, const ngx_http_sio_args_t *args)
     ws->peer.endpoint = &slcf->endpoint;
     ws->peer.reader = ngx_sio_reader(slcf->endpoint.zone);
     ws->peer.transport = &ngx_http_sio_ws_transport;
+    ws->peer.base64 = args->base64;
     ws->peer.blocked = 1;               /* nothing before the 101 */
     ws->peer.closing = 1;               /* not known to the reader yet */
     ngx_queue_init(&ws->peer.presences);
 
     rc = ngx_http_sio_websocket_open(ws, args);
 
-    if (rc != NGX_OK) {
+    if (rc != NGX_DECLINED) {
         ngx_http_sio_ws_free(ws);
         return rc;
     }
@@ -78,7 +83,10 @@ ngx_http_sio_websocket(ngx_http_request_t *r, const ngx_http_sio_args_t *args)
 }
 
 
-/* A WebSocket over HTTP/2 (RFC 8441) does not exist in nginx. */
+/*
+ * NGX_DECLINED: nothing was answered yet.  A WebSocket over HTTP/2 (RFC 8441)
+ * does not exist in nginx.
+ */
 
 static ngx_int_t
 ngx_http_sio_websocket_check(ngx_http_request_t *r)
@@ -129,7 +137,7 @@ ngx_http_sio_websocket_check(ngx_http_request_t *r)
         return ngx_http_sio_error(r, NGX_HTTP_SIO_FORBIDDEN);
     }
 
-    return NGX_OK;
+    return NGX_DECLINED;
 }
 
 
@@ -165,7 +173,7 @@ ngx_http_sio_websocket_token(ngx_str_t *list, const char *token)
 }
 
 
-/* NGX_OK: say 101; otherwise what to answer. */
+/* NGX_DECLINED: nothing was answered yet, say 101. */
 
 static ngx_int_t
 ngx_http_sio_websocket_open(ngx_http_sio_ws_t *ws,
@@ -182,7 +190,7 @@ ngx_http_sio_websocket_open(ngx_http_sio_ws_t *ws,
     switch (rc) {
 
     case NGX_OK:
-        return NGX_OK;
+        return NGX_DECLINED;
 
     case NGX_DECLINED:
         return args->sid.len

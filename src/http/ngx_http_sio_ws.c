@@ -29,7 +29,6 @@ static ngx_uint_t ngx_http_sio_ws_code(ngx_http_sio_ws_t *ws,
     ngx_sio_end_t why);
 static void ngx_http_sio_ws_leave_session(ngx_http_sio_ws_t *ws);
 static void ngx_http_sio_ws_bye(ngx_http_sio_ws_t *ws);
-static void ngx_http_sio_ws_lingered(ngx_sio_deadline_t *deadline);
 
 
 const ngx_sio_transport_t  ngx_http_sio_ws_transport = {
@@ -51,6 +50,11 @@ ngx_http_sio_ws_read(ngx_event_t *rev)
 
     c = rev->data;
     ws = c->data;
+
+    if (rev->timedout) {
+        ngx_http_sio_ws_close(ws);
+        return;
+    }
 
     if (c->close) {
         /* nginx wants the connection gone, see worker_shutdown_timeout */
@@ -475,30 +479,20 @@ ngx_http_sio_ws_bye(ngx_http_sio_ws_t *ws)
 
     ngx_http_sio_ws_flush(peer);
 
-    if (c->error
-        || (ws->bye_heard && peer->nframes == 0)
-        || ngx_sio_deadline_set(&ws->limit, NGX_HTTP_SIO_WS_LINGER,
-                                ngx_http_sio_ws_lingered)
-           != NGX_OK)
-    {
+    if (c->error || (ws->bye_heard && peer->nframes == 0)) {
         ngx_http_sio_ws_close(ws);
         return;
     }
+
+    /* unlike the other deadlines this one keeps a leaving worker alive */
+
+    ngx_add_timer(c->read, NGX_HTTP_SIO_WS_LINGER);
 
     /* the client's answer may be here already */
 
     if (!c->read->posted) {
         ngx_post_event(c->read, &ngx_posted_events);
     }
-}
-
-
-static void
-ngx_http_sio_ws_lingered(ngx_sio_deadline_t *deadline)
-{
-    ngx_http_sio_ws_close((ngx_http_sio_ws_t *)
-                          ((u_char *) deadline
-                           - offsetof(ngx_http_sio_ws_t, limit)));
 }
 
 

@@ -21,7 +21,7 @@ typedef struct {
     ngx_connection_t      *connection;
     ngx_http_request_t    *request;     /* until it is detached */
     ngx_event_t            detach;
-    ngx_sio_deadline_t     limit;       /* of connect, upgrade or close */
+    ngx_sio_deadline_t     limit;       /* of connect, or of an upgrade */
     sio_ws_reader_t        reader;
     u_char                *message;     /* what has come of a message in pieces */
     size_t                 n;

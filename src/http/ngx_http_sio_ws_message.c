@@ -227,7 +227,8 @@ ngx_http_sio_ws_replayed(void *data, const ngx_sio_record_view_t *view)
     ngx_uint_t        lapped;
     ngx_sio_frame_t  *frame;
 
-    frame = ngx_sio_frame_record(peer->reader->zone, view, &lapped);
+    frame = ngx_sio_frame_record(peer->reader->zone, view, peer->base64,
+                                 &lapped);
 
     if (frame == NULL) {
         return lapped ? NGX_DECLINED : NGX_ERROR;

@@ -230,15 +230,17 @@ ngx_sio_string_is(ngx_sio_shared_t *sh, uint32_t block, sio_span_t text)
 uint32_t
 ngx_sio_hash(ngx_sio_shared_t *sh, uint32_t namespace, sio_span_t name)
 {
-    uint32_t  h;
+    size_t    i;
+    uint64_t  h;
 
-    h = ngx_murmur_hash2((u_char *) name.p, name.n);
-    h ^= sh->seed + namespace * 0x9e3779b1;
-    h ^= h >> 16;
-    h *= 0x85ebca6b;
-    h ^= h >> 13;
+    h = sh->seed ^ (uint64_t) namespace << 32;
 
-    return h;
+    for (i = 0; i < name.n; i++) {
+        h = (h ^ name.p[i]) * 0x9e3779b97f4a7c15;
+        h ^= h >> 29;
+    }
+
+    return (uint32_t) (h ^ h >> 32);
 }
 
 

@@ -58,7 +58,7 @@ typedef struct {
 } ngx_sio_record_t;
 
 
-/* An Engine.IO packet sequence to be copied into a record. */
+/* What is copied into a record: a text packet (none if empty), binaries. */
 typedef struct {
     sio_span_t         text[4];         /* pieces of the text packet */
     sio_span_t        *attachments;

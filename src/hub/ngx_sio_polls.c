@@ -70,6 +70,24 @@ ngx_sio_find_ref(ngx_sio_zone_t *zone, void *data)
 }
 
 
+ngx_uint_t
+ngx_sio_session_known(ngx_sio_zone_t *zone, const u_char *sid,
+    uint32_t endpoint)
+{
+    uint32_t        cell;
+    ngx_sio_find_t  find;
+
+    find.sid = sid;
+    find.endpoint = endpoint;
+
+    ngx_sio_lock(zone);
+    cell = ngx_sio_find_sid(zone, &find);
+    ngx_sio_unlock(zone);
+
+    return cell != 0;
+}
+
+
 ngx_int_t
 ngx_sio_poll_begin(ngx_sio_zone_t *zone, const u_char *sid, uint32_t endpoint,
     ngx_sio_poll_t *poll, ngx_sio_replay_t *replay)

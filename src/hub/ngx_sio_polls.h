@@ -47,6 +47,10 @@ typedef struct {
 } ngx_sio_upgrade_t;
 
 
+/* Whether there is a session with that sid at an endpoint. */
+ngx_uint_t ngx_sio_session_known(ngx_sio_zone_t *zone, const u_char *sid,
+    uint32_t endpoint);
+
 /*
  * Takes a session for a GET and notes in replay what it is to get.  Returns
  * NGX_OK, NGX_DECLINED for an unknown sid (or one that has timed out), NGX_BUSY
