@@ -146,7 +146,7 @@ run('socketio_max_payload 100', 'socketio_max_payload 100;', (nginx) => {
 
         await session.connect();
 
-        const event = (size) => `42["e","${'x'.repeat(size - 9)}"]`;
+        const event = (size) => `42["e","${'x'.repeat(size - 10)}"]`;
 
         assert.equal((await session.post(event(100))).status, 200);
         assert.equal((await session.post(event(101))).status, 413);
@@ -180,13 +180,14 @@ run('socketio_max_payload 100', 'socketio_max_payload 100;', (nginx) => {
         const ws = await WebSocketRaw.open(nginx().url);
 
         await ws.connect();
-        await ws.send(`42["e","${'x'.repeat(91)}"]`);
-        await ws.send('40');
+        await ws.send(`42["e","${'x'.repeat(90)}"]`);
+        await ws.send('41');
+        await ws.connect();
 
         const other = await WebSocketRaw.open(nginx().url);
 
         await other.connect();
-        await other.send(`42["e","${'x'.repeat(92)}"]`);
+        await other.send(`42["e","${'x'.repeat(91)}"]`);
         await other.assertEnds(1009);
         ws.close();
     });

@@ -231,6 +231,20 @@ export class Polling extends Session {
                          { code: 1, message: 'Session ID unknown' });
     }
 
+    /*
+     * The same after the client's own "1": one GET that was under way with it
+     * may still get its "6".
+     */
+    async assertLeft() {
+        const res = await this.get();
+
+        if (res.status === 200) {
+            assert.equal(res.body, '6');
+        }
+
+        await this.assertGone();
+    }
+
     async close() {
         await this.post('1').catch(() => {});
     }
