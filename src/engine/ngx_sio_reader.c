@@ -31,6 +31,9 @@ static void ngx_sio_reader_answer(ngx_sio_reader_t *reader);
 static void ngx_sio_reader_bury(ngx_sio_reader_t *reader);
 
 
+ngx_sio_reader_t  *ngx_sio_readers;
+
+
 ngx_int_t
 ngx_sio_reader_init(ngx_sio_zone_t *zone)
 {
@@ -57,6 +60,9 @@ ngx_sio_reader_init(ngx_sio_zone_t *zone)
     reader->zone = zone;
     reader->cursor = sio_ring_head(zone->shared->log);
     zone->reader = reader;
+
+    reader->next = ngx_sio_readers;
+    ngx_sio_readers = reader;
 
     return NGX_OK;
 }

@@ -28,6 +28,7 @@ typedef struct {
 
 
 struct ngx_sio_reader_s {
+    ngx_sio_reader_t       *next;           /* of this worker */
     ngx_sio_zone_t         *zone;
     uint64_t                cursor;         /* the next record */
 
@@ -48,6 +49,10 @@ struct ngx_sio_reader_s {
 
 /* A zone's reader in this worker; NULL when the worker has no slot. */
 #define ngx_sio_reader(zone)  ((ngx_sio_reader_t *) (zone)->reader)
+
+
+/* The first of this worker's readers, NULL if it has none. */
+extern ngx_sio_reader_t  *ngx_sio_readers;
 
 
 /* Makes the zone's reader, which begins at the head of the log. */

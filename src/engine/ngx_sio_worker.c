@@ -77,18 +77,10 @@ ngx_sio_worker_exit(ngx_cycle_t *cycle)
 static void
 ngx_sio_worker_wake(void)
 {
-    ngx_uint_t         i;
-    ngx_sio_zone_t   **zone;
     ngx_sio_reader_t  *reader;
 
-    zone = ngx_sio_zones->elts;
-
-    for (i = 0; i < ngx_sio_zones->nelts; i++) {
-        reader = ngx_sio_reader(zone[i]);
-
-        if (reader
-            && reader->cursor != sio_ring_head(zone[i]->shared->log))
-        {
+    for (reader = ngx_sio_readers; reader; reader = reader->next) {
+        if (reader->cursor != sio_ring_head(reader->zone->shared->log)) {
             ngx_sio_reader_post(reader);
         }
     }
@@ -140,22 +132,16 @@ ngx_sio_worker_drain(ngx_event_t *ev)
 static ngx_uint_t
 ngx_sio_worker_left(void)
 {
-    ngx_uint_t         i, n;
-    ngx_sio_zone_t   **zone;
+    ngx_uint_t         n;
     ngx_sio_reader_t  *reader;
 
-    zone = ngx_sio_zones->elts;
     n = 0;
 
-    for (i = 0; i < ngx_sio_zones->nelts; i++) {
-        reader = ngx_sio_reader(zone[i]);
-
-        if (reader) {
-            n += reader->n[NGX_SIO_PEER_WEBSOCKET]
-                 + reader->n[NGX_SIO_PEER_PROBE]
-                 + reader->n[NGX_SIO_PEER_POLL]
-                 + !ngx_queue_empty(&reader->closing);
-        }
+    for (reader = ngx_sio_readers; reader; reader = reader->next) {
+        n += reader->n[NGX_SIO_PEER_WEBSOCKET]
+             + reader->n[NGX_SIO_PEER_PROBE]
+             + reader->n[NGX_SIO_PEER_POLL]
+             + !ngx_queue_empty(&reader->closing);
     }
 
     return n;
@@ -165,20 +151,12 @@ ngx_sio_worker_left(void)
 static void
 ngx_sio_worker_move(ngx_uint_t n)
 {
-    ngx_uint_t         i;
-    ngx_sio_zone_t   **zone;
     ngx_sio_reader_t  *reader;
 
-    zone = ngx_sio_zones->elts;
-
-    for (i = 0; i < ngx_sio_zones->nelts; i++) {
-        reader = ngx_sio_reader(zone[i]);
-
-        if (reader) {
-            ngx_sio_worker_move_polls(reader);
-            n = ngx_sio_worker_move_peers(reader, NGX_SIO_PEER_PROBE, n);
-            n = ngx_sio_worker_move_peers(reader, NGX_SIO_PEER_WEBSOCKET, n);
-        }
+    for (reader = ngx_sio_readers; reader; reader = reader->next) {
+        ngx_sio_worker_move_polls(reader);
+        n = ngx_sio_worker_move_peers(reader, NGX_SIO_PEER_PROBE, n);
+        n = ngx_sio_worker_move_peers(reader, NGX_SIO_PEER_WEBSOCKET, n);
     }
 }
 

@@ -305,6 +305,10 @@ ngx_http_sio_post_copy(ngx_http_request_t *r, u_char *dst)
         b = cl->buf;
         n = ngx_buf_size(b);
 
+        if (n == 0) {
+            continue;                   /* the mark of the end of a body */
+        }
+
         if (ngx_buf_in_memory(b)) {
             ngx_memcpy(dst, b->pos, n);
 

@@ -484,6 +484,11 @@ ngx_http_sio_ws_bye(ngx_http_sio_ws_t *ws)
         return;
     }
 
+    if (ws->reader.error && peer->nframes == 0 && c->ssl == NULL) {
+        /* the client's close frame could not be told from its garbage */
+        (void) ngx_shutdown_socket(c->fd, NGX_WRITE_SHUTDOWN);
+    }
+
     /* unlike the other deadlines this one keeps a leaving worker alive */
 
     ngx_add_timer(c->read, NGX_HTTP_SIO_WS_LINGER);
