@@ -176,6 +176,8 @@ function suite(workers) {
                 const socket = await open();
                 const reason = once(socket, 'disconnect');
 
+                /* the server too has seen the end of an upgrade */
+                await emitAck(socket, 'join', 'room:d');
                 await nginx.call('disconnectSockets',
                                  { rooms: [socket.id], close });
                 assert.equal((await reason)[0], 'io server disconnect');

@@ -396,6 +396,10 @@ export class WebSocketRaw extends Session {
 
         if (this.status === 101) {
             while (this.#frame()) { /* takes them all */ }
+
+        } else if (this.buffer.length >= this.headers['content-length']) {
+            this.socket.end();
+            this.#end();
         }
     }
 
@@ -500,6 +504,10 @@ export class WebSocketRaw extends Session {
     }
 
     #end() {
+        if (this.ended) {
+            return;
+        }
+
         this.status ??= 0;
         this.body = this.status === 101 ? '' : this.buffer.toString('utf8');
         this.ended = { type: 'end' };
