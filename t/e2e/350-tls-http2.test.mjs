@@ -20,6 +20,7 @@ const skip = missing.length > 0 && `nginx has no ${missing.join(', ')}`;
 
 if (skip) {
     process.stderr.write(`SKIPPED 350-tls-http2: ${skip}\n`);
+    test('TLS and HTTP/2', { skip }, () => {});
 }
 
 for (const workers of [1, 4]) {
