@@ -190,6 +190,11 @@ ngx_sio_peer_room(ngx_sio_peer_t *peer, ngx_sio_frame_t *frame)
         /* it did not have its turn yet: many messages in one drain */
         peer->transport->flush(peer);
 
+        if (peer->closing) {
+            /* the client is gone, and `turn` is in the list of those to end */
+            return NGX_DECLINED;
+        }
+
         if (!peer->blocked || peer->pending + frame->size <= limit) {
             return NGX_OK;
         }

@@ -45,7 +45,7 @@ typedef enum {
 
 /* What the engine asks of a transport; none of these frees the peer inline. */
 typedef struct {
-    /* send what is queued; must not queue, join, leave or close */
+    /* send what is queued; may close the peer, must not queue or join */
     void  (*flush)(ngx_sio_peer_t *peer);
 
     /* end and free the peer, which nothing refers to any more */
