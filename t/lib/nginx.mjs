@@ -123,6 +123,10 @@ function endpoints(options, place) {
  * spreads connections over all of them, not to the first that wakes up.
  */
 function configuration(options, place) {
+    if (options.config) {
+        return part(options.config, place);
+    }
+
     const workers = options.workers ?? 1;
     const module = options.module ?? MODULE;
     const zone = options.zone === undefined ? 'zone=app:16m log=8m'
@@ -287,10 +291,18 @@ class Nginx {
         let gone = false;
 
         this.exited.then(() => { gone = true; });
-        await until(async () => gone || await accepts(this.port),
+        await until(async () => gone || await this.#ready(),
                     'nginx accepts', PATIENCE * 3);
 
         return !gone;
+    }
+
+    async #ready() {
+        const forks = !/master_process\s+off/.test(this.config);
+
+        return await accepts(this.port)
+               && (!forks || this.workers().length
+                             >= (this.options.workers ?? 1));
     }
 
     #write(name, text) {
@@ -553,7 +565,8 @@ process.on('exit', (code) => {
  * Options, all optional: workers (1), binary, module, zone (the parameters of
  * socketio_zone, null for none), drain, listen, port, level, and the parts
  * main, events, http, server, location, api, which are inserted in their
- * blocks (location, api: null leaves the location out).  expectEmerg allows
+ * blocks (location, api: null leaves the location out).  config is such a part
+ * that is the whole configuration.  expectEmerg allows
  * [emerg] in the log, for tests that reload a broken configuration.
  */
 export function startNginx(options = {}) {

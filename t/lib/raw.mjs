@@ -213,13 +213,32 @@ export class Polling extends Session {
         return this.queue.shift();
     }
 
-    /* A parked GET, once it has surely arrived; then(parked => ...). */
+    /*
+     * A GET that waits, in an object as nobody may await it yet.  It is on its
+     * way when this returns: what is sent later comes later to one worker, but
+     * not to another one.
+     */
     async park() {
         const parked = this.get();
 
         await parked.sent;
 
         return { parked };
+    }
+
+    /*
+     * Asserts that a parked GET was told the end.  With several workers the
+     * session may have been gone before the GET came.
+     */
+    static async assertTold(parked, workers) {
+        const res = await parked;
+
+        if (workers > 1 && res.status === 400) {
+            return;
+        }
+
+        assert.equal(res.status, 200, `a parked GET got ${res.body}`);
+        assert.equal(decodePayload(res.body).at(-1), '1');
     }
 
     /* Asserts that the session is gone. */
