@@ -7,7 +7,7 @@
 #define _NGX_SIO_DISPATCH_H_INCLUDED_
 
 
-#include "ngx_sio_reader.h"
+#include "ngx_sio_presence.h"
 #include "sio_packet.h"
 
 

@@ -3,7 +3,7 @@
  * Peers: their queue of frames, and their end.
  */
 
-#include "ngx_sio_reader.h"
+#include "ngx_sio_presence.h"
 #include "ngx_sio_registry.h"
 
 

@@ -56,30 +56,6 @@ typedef struct {
 } ngx_sio_transport_t;
 
 
-/* A place of a presence in a list of those who get a target's records. */
-typedef struct {
-    uint32_t                     kind;      /* NGX_SIO_TO_... */
-    uint32_t                     id;
-    uint32_t                     place;     /* in the audience */
-} ngx_sio_seat_t;
-
-
-/* A socket of a peer; a parked GET has one for all of its session's. */
-struct ngx_sio_presence_s {
-    ngx_queue_t                  queue;     /* of the peer */
-    ngx_sio_peer_t              *peer;
-    uint64_t                     seen;      /* the last record looked at */
-    ngx_sio_ref_t                socket;
-    ngx_sio_namespace_conf_t    *conf;
-    ngx_sio_seat_t              *seats;
-    uint32_t                     nseats;
-    uint32_t                     size;
-    u_char                       id[NGX_SIO_ID_LEN];
-    uint32_t                     name_len;
-    u_char                       name[];    /* of the namespace */
-};
-
-
 struct ngx_sio_peer_s {
     ngx_sio_reader_t            *reader;
     const ngx_sio_endpoint_t    *endpoint;

@@ -5,7 +5,7 @@
  * in the order of the log.
  */
 
-#include "ngx_sio_reader.h"
+#include "ngx_sio_presence.h"
 
 
 static ngx_sio_audience_t *ngx_sio_audience_obtain(ngx_sio_reader_t *reader,

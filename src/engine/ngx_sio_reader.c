@@ -4,7 +4,7 @@
  * queued for everybody, sent once per drain.
  */
 
-#include "ngx_sio_reader.h"
+#include "ngx_sio_presence.h"
 #include "ngx_sio_control.h"
 
 

@@ -188,15 +188,16 @@ ngx_http_sio_api_body(ngx_http_sio_api_op_t *op)
 {
     u_char             *message;
     size_t              at;
-    unsigned            i, n;
+    unsigned            i;
     ngx_int_t           rc;
     sio_json_t          body;
+    sio_json_list_t     list;
     sio_json_member_t   members[NGX_HTTP_SIO_API_TAKEN];
 
-    if (sio_json_parse_members(op->body, SIO_JSON_DEPTH, &body, members,
-                               NGX_HTTP_SIO_API_TAKEN, &n, &at)
-        != SIO_OK)
-    {
+    list.members = members;
+    list.max = NGX_HTTP_SIO_API_TAKEN;
+
+    if (sio_json_parse_members(op->body, &body, &list, &at) != SIO_OK) {
         message = ngx_pnalloc(op->pool, 64);
         if (message == NULL) {
             return NGX_ERROR;
@@ -213,12 +214,12 @@ ngx_http_sio_api_body(ngx_http_sio_api_op_t *op)
                                      "must be an object", "");
     }
 
-    if (n > NGX_HTTP_SIO_API_TAKEN) {
+    if (list.n > NGX_HTTP_SIO_API_TAKEN) {
         return ngx_http_sio_api_fail(op, NGX_HTTP_SIO_API_MALFORMED,
                                      "too many members", "");
     }
 
-    for (i = 0; i < n; i++) {
+    for (i = 0; i < list.n; i++) {
         rc = ngx_http_sio_api_take(op, &members[i]);
         if (rc != NGX_OK) {
             return rc;

@@ -7,7 +7,7 @@
 #include "ngx_http_sio_body.h"
 #include "ngx_http_sio_endpoint.h"
 #include "ngx_sio_polls.h"
-#include "ngx_sio_reader.h"
+#include "ngx_sio_presence.h"
 #include "sio_eio.h"
 
 

@@ -5,7 +5,7 @@
  */
 
 #include "ngx_http_sio_ws.h"
-#include "ngx_sio_polls.h"
+#include "ngx_sio_upgrade.h"
 
 #include <ngx_sha1.h>
 

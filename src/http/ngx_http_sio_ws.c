@@ -5,7 +5,7 @@
  */
 
 #include "ngx_http_sio_ws.h"
-#include "ngx_sio_polls.h"
+#include "ngx_sio_upgrade.h"
 
 
 #define NGX_HTTP_SIO_WS_READS   16      /* of one turn of the event loop */

@@ -23,7 +23,7 @@ typedef struct {
     ngx_event_t            detach;
     ngx_sio_deadline_t     limit;       /* of connect, or of an upgrade */
     sio_ws_reader_t        reader;
-    u_char                *message;     /* what has come of a message in pieces */
+    u_char                *message; /* what has come of one in pieces */
     size_t                 n;
     size_t                 size;
     u_char                 control[SIO_WS_CONTROL_MAX];

@@ -6,7 +6,7 @@
 
 #include "ngx_http_sio_ws.h"
 #include "ngx_sio_dispatch.h"
-#include "ngx_sio_polls.h"
+#include "ngx_sio_upgrade.h"
 #include "sio_base64.h"
 #include "sio_eio.h"
 

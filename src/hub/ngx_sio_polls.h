@@ -37,15 +37,18 @@ typedef struct {
 } ngx_sio_post_t;
 
 
-/* What an upgraded session goes on with. */
+/* A sid, and where it has come from. */
 typedef struct {
-    uint64_t           cursor;
-    uint64_t           ping_due;
-    uint64_t           deadline;
-    unsigned           ping_sent:1;
-    unsigned           connected:1;     /* has been in a namespace */
-} ngx_sio_upgrade_t;
+    const u_char      *sid;
+    uint32_t           endpoint;
+} ngx_sio_find_t;
 
+
+/*
+ * The cell of the session that a ngx_sio_find_t means, 0 if there is none there
+ * or it has timed out.  Wants the lock.
+ */
+uint32_t ngx_sio_find_sid(ngx_sio_zone_t *zone, void *find);
 
 /* Whether there is a session with that sid at an endpoint. */
 ngx_uint_t ngx_sio_session_known(ngx_sio_zone_t *zone, const u_char *sid,
@@ -94,26 +97,6 @@ void ngx_sio_post_end(ngx_sio_zone_t *zone, ngx_sio_post_t *post,
 
 /* Notes a pong of a polling session. */
 void ngx_sio_session_pong(ngx_sio_zone_t *zone, ngx_sio_ref_t session);
-
-/*
- * A WebSocket asks for a polling session.  Returns NGX_OK, NGX_DECLINED for an
- * unknown sid, NGX_BUSY when it has one already or another is asking.
- */
-ngx_int_t ngx_sio_probe_begin(ngx_sio_zone_t *zone, const u_char *sid,
-    uint32_t endpoint, ngx_sio_ref_t *session);
-
-/* The probe was answered: polls are to return.  NGX_ABORT: session gone. */
-ngx_int_t ngx_sio_probe_done(ngx_sio_zone_t *zone, ngx_sio_ref_t session);
-
-/* The WebSocket gave up; the session stays on polling. */
-void ngx_sio_probe_abort(ngx_sio_zone_t *zone, ngx_sio_ref_t session);
-
-/*
- * Makes the session this worker's WebSocket; notes in replay what polling had
- * not delivered.  A GET still in flight has lost it.  NGX_ABORT: session gone.
- */
-ngx_int_t ngx_sio_probe_upgrade(ngx_sio_zone_t *zone, ngx_sio_ref_t session,
-    ngx_sio_upgrade_t *upgrade, ngx_sio_replay_t *replay);
 
 
 #endif /* _NGX_SIO_POLLS_H_INCLUDED_ */

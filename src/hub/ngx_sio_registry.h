@@ -106,6 +106,9 @@ void ngx_sio_socket_close_locked(ngx_sio_zone_t *zone, uint32_t cell);
  */
 void ngx_sio_session_sweep_locked(ngx_sio_zone_t *zone, uint32_t cell);
 
+/* Frees a socket's cell and all that hangs on it.  Wants the lock. */
+void ngx_sio_socket_free_locked(ngx_sio_zone_t *zone, uint32_t cell);
+
 /* Takes a closed membership apart.  Wants the lock. */
 void ngx_sio_membership_free_locked(ngx_sio_zone_t *zone, uint32_t cell);
 

@@ -91,7 +91,8 @@ ngx_sio_zone_init(ngx_shm_zone_t *shm_zone, void *data)
     {
         ngx_log_error(NGX_LOG_EMERG, shm_zone->shm.log, 0,
                       "socketio zone \"%V\" has another layout: restart nginx "
-                      "to change the log's share of a zone", &shm_zone->shm.name);
+                      "to change the log's share of a zone",
+                      &shm_zone->shm.name);
         return NGX_ERROR;
     }
 

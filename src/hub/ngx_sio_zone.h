@@ -53,6 +53,7 @@ ngx_sio_zone_t *ngx_sio_zone_add(ngx_conf_t *cf, ngx_sio_zone_t *zone,
 /* Takes the mutex; whoever held it when he died is found, and cleaned up. */
 void ngx_sio_lock(ngx_sio_zone_t *zone);
 
+/* Gives it back; the registry must be consistent. */
 void ngx_sio_unlock(ngx_sio_zone_t *zone);
 
 /*

@@ -36,6 +36,8 @@ typedef struct {
 } sio_json_scan_t;
 
 
+static int sio_json_read(sio_span_t text, unsigned depth, sio_json_t *v,
+    sio_json_list_t *list, size_t *at);
 static int sio_json_scan(sio_json_scan_t *s, sio_span_t text);
 static int sio_json_begin(sio_json_scan_t *s);
 static int sio_json_scalar(sio_json_scan_t *s);
@@ -80,25 +82,35 @@ static const uint8_t  sio_json_classes[256] = {
 int
 sio_json_parse(sio_span_t text, unsigned depth, sio_json_t *v, size_t *at)
 {
-    unsigned  n;
+    sio_json_list_t  list;
 
-    return sio_json_parse_members(text, depth, v, NULL, 0, &n, at);
+    memset(&list, 0, sizeof(sio_json_list_t));
+
+    return sio_json_read(text, depth, v, &list, at);
 }
 
 
 int
-sio_json_parse_members(sio_span_t text, unsigned depth, sio_json_t *v,
-    sio_json_member_t *members, unsigned max, unsigned *n, size_t *at)
+sio_json_parse_members(sio_span_t text, sio_json_t *v, sio_json_list_t *list,
+    size_t *at)
+{
+    return sio_json_read(text, SIO_JSON_DEPTH, v, list, at);
+}
+
+
+static int
+sio_json_read(sio_span_t text, unsigned depth, sio_json_t *v,
+    sio_json_list_t *list, size_t *at)
 {
     sio_json_scan_t  s;
 
     memset(v, 0, sizeof(sio_json_t));
     memset(&s, 0, sizeof(s));
-    *n = 0;
+    list->n = 0;
 
     s.limit = depth < SIO_JSON_DEPTH ? depth : SIO_JSON_DEPTH;
-    s.members = members;
-    s.max = max;
+    s.members = list->members;
+    s.max = list->max;
 
     if (sio_json_scan(&s, text) != SIO_OK) {
 
@@ -112,7 +124,7 @@ sio_json_parse_members(sio_span_t text, unsigned depth, sio_json_t *v,
     v->kind = sio_json_kind(*s.root);
     v->raw.p = s.root;
     v->raw.n = (size_t) (s.end - s.root);
-    *n = s.n;
+    list->n = s.n;
 
     return SIO_OK;
 }

@@ -43,6 +43,14 @@ typedef struct {
 } sio_json_member_t;
 
 
+/* Where members are stored; the first two are the caller's. */
+typedef struct {
+    sio_json_member_t  *members;
+    unsigned            max;
+    unsigned            n;
+} sio_json_list_t;
+
+
 typedef struct {
     const uint8_t   *p;
     const uint8_t   *end;
@@ -60,12 +68,13 @@ typedef struct {
 int sio_json_parse(sio_span_t text, unsigned depth, sio_json_t *v, size_t *at);
 
 /*
- * Validates a text that is one array or object and, in the same pass, stores
- * its members, at most max; *n is the number that it has, also beyond max.
- * Returns as sio_json_parse(); a value of another kind is no error: *n is 0.
+ * Validates a text that is one array or object, as deep as is allowed at all,
+ * and stores its members in the same pass: at most list->max of them, but
+ * list->n is their number also beyond that.  Returns as sio_json_parse(); a
+ * value of another kind is no error: list->n is 0.
  */
-int sio_json_parse_members(sio_span_t text, unsigned depth, sio_json_t *v,
-    sio_json_member_t *members, unsigned max, unsigned *n, size_t *at);
+int sio_json_parse_members(sio_span_t text, sio_json_t *v,
+    sio_json_list_t *list, size_t *at);
 
 /* Starts a walk over the members of an array or object; others have none. */
 void sio_json_iter(sio_json_iter_t *it, const sio_json_t *v);

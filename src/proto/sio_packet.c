@@ -279,9 +279,12 @@ sio_packet_id(sio_span_t *rest, sio_span_t *id)
 static int
 sio_packet_payload(sio_span_t text, sio_packet_t *packet)
 {
-    unsigned           n;
     sio_json_kind_t    kind;
+    sio_json_list_t    list;
     sio_json_member_t  first;
+
+    list.members = &first;
+    list.max = 1;
 
     if (text.n == 0) {
         return (packet->type == SIO_CONNECT || packet->type == SIO_DISCONNECT)
@@ -289,8 +292,7 @@ sio_packet_payload(sio_span_t text, sio_packet_t *packet)
     }
 
     if (packet->type == SIO_DISCONNECT
-        || sio_json_parse_members(text, SIO_JSON_DEPTH, &packet->payload,
-                                  &first, 1, &n, NULL)
+        || sio_json_parse_members(text, &packet->payload, &list, NULL)
            != SIO_OK)
     {
         return SIO_ERROR;
@@ -313,7 +315,7 @@ sio_packet_payload(sio_span_t text, sio_packet_t *packet)
 
     if (packet->type == SIO_EVENT || packet->type == SIO_BINARY_EVENT) {
 
-        if (n == 0 || !sio_packet_event(&first.value)) {
+        if (list.n == 0 || !sio_packet_event(&first.value)) {
             return SIO_ERROR;
         }
 

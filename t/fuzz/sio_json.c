@@ -164,10 +164,13 @@ check_members(sio_span_t text)
     unsigned           n, i;
     sio_json_t         v;
     sio_json_iter_t    it;
+    sio_json_list_t    list;
     sio_json_member_t  m, found[MEMBERS];
 
-    check(sio_json_parse_members(text, SIO_JSON_DEPTH, &v, found, MEMBERS, &n,
-                                 NULL) == SIO_OK);
+    list.members = found;
+    list.max = MEMBERS;
+    check(sio_json_parse_members(text, &v, &list, NULL) == SIO_OK);
+    n = list.n;
     check_value(&v);
     sio_json_iter(&it, &v);
 

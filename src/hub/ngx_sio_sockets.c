@@ -1,0 +1,305 @@
+
+/*
+ * Sockets of a zone: sessions in namespaces, and what is left of them until
+ * their client has been told.  Who may connect is decided above.
+ */
+
+#include "ngx_sio_registry.h"
+
+
+static ngx_int_t ngx_sio_socket_fill(ngx_sio_shared_t *sh,
+    ngx_sio_socket_t *socket, sio_span_t namespace, ngx_uint_t limit);
+static uint32_t ngx_sio_namespace_limited(ngx_sio_shared_t *sh,
+    sio_span_t name, ngx_uint_t limit);
+static void ngx_sio_namespace_left(ngx_sio_shared_t *sh, uint32_t cell);
+
+
+ngx_int_t
+ngx_sio_socket_open(ngx_sio_zone_t *zone, ngx_sio_connect_t *connect)
+{
+    uint32_t            cell;
+    ngx_int_t           rc;
+    ngx_sio_mask_t      wake;
+    ngx_sio_shared_t   *sh;
+    ngx_sio_socket_t   *so;
+    ngx_sio_session_t  *s;
+
+    ngx_memzero(&wake, sizeof(ngx_sio_mask_t));
+
+    sh = zone->shared;
+
+    ngx_sio_lock(zone);
+
+    rc = NGX_ABORT;
+    s = ngx_sio_session_locked(zone, connect->session);
+    if (s == NULL) {
+        goto done;
+    }
+
+    rc = NGX_DECLINED;
+    cell = ngx_sio_socket_cell(sh);
+    if (cell == 0) {
+        goto done;
+    }
+
+    so = &sh->sockets[cell];
+    so->session = connect->session.cell;
+    ngx_memcpy(so->id, connect->id, NGX_SIO_ID_LEN);
+
+    rc = ngx_sio_socket_fill(sh, so, connect->namespace, connect->limit);
+    if (rc != NGX_OK) {
+        ngx_sio_socket_cell_free(sh, cell);
+        goto done;
+    }
+
+    if (s->transport == NGX_SIO_POLLING) {
+        sh->namespaces[so->namespace].polled = 1;
+        (void) ngx_sio_session_send_locked(zone, so->session,
+                                           &connect->answer, &wake);
+    }
+
+    if (s->owner) {
+        ngx_sio_mask_set(&sh->namespaces[so->namespace].workers,
+                         ngx_sio_worker_slot(s->owner));
+    }
+
+    so->from = sio_ring_head(sh->log);
+    so->sibling = s->sockets;
+    s->sockets = cell;
+    s->connect_due = 0;
+    ngx_sio_socket_link(sh, cell);
+    so->state = NGX_SIO_LIVE;
+
+    connect->socket.cell = cell;
+    connect->socket.serial = so->serial;
+    connect->cell = so->namespace;
+    connect->from = so->from;
+
+done:
+
+    ngx_sio_unlock(zone);
+
+    ngx_sio_wake(&wake);
+
+    if (rc == NGX_OK) {
+        ngx_sio_stat(zone, sockets_opened, 1);
+    }
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_sio_socket_fill(ngx_sio_shared_t *sh, ngx_sio_socket_t *so,
+    sio_span_t namespace, ngx_uint_t limit)
+{
+    uint32_t  nsp;
+
+    nsp = ngx_sio_namespace_limited(sh, namespace, limit);
+    if (nsp == 0) {
+        return NGX_DECLINED;
+    }
+
+    sh->namespaces[nsp].count++;
+    sh->namespaces[nsp].refs++;
+
+    so->namespace = nsp;
+    so->until = NGX_SIO_FOREVER;
+
+    return NGX_OK;
+}
+
+
+/* There are at most NGX_SIO_NAMESPACES cells, so this walk is short. */
+
+static uint32_t
+ngx_sio_namespace_limited(ngx_sio_shared_t *sh, sio_span_t name,
+    ngx_uint_t limit)
+{
+    uint32_t    cell;
+    ngx_uint_t  i, n;
+
+    cell = ngx_sio_namespace_find(sh, name);
+
+    if (cell || limit == 0) {
+        return cell ? cell : ngx_sio_namespace_obtain(sh, name);
+    }
+
+    for (n = 0, i = 1; i < sh->namespace_pool.fresh; i++) {
+        n += sh->namespaces[i].state == NGX_SIO_LIVE
+             && sh->namespaces[i].pattern;
+    }
+
+    if (n >= limit) {
+        return 0;
+    }
+
+    cell = ngx_sio_namespace_obtain(sh, name);
+
+    if (cell) {
+        sh->namespaces[cell].pattern = 1;
+    }
+
+    return cell;
+}
+
+
+void
+ngx_sio_socket_close(ngx_sio_zone_t *zone, ngx_sio_ref_t socket)
+{
+    ngx_sio_lock(zone);
+
+    if (ngx_sio_socket_locked(zone, socket) != NULL) {
+        ngx_sio_socket_close_locked(zone, socket.cell);
+        ngx_sio_session_sweep_locked(zone,
+                                  zone->shared->sockets[socket.cell].session);
+    }
+
+    ngx_sio_unlock(zone);
+}
+
+
+void
+ngx_sio_socket_close_locked(ngx_sio_zone_t *zone, uint32_t cell)
+{
+    uint32_t               m;
+    uint64_t               head;
+    ngx_sio_shared_t      *sh;
+    ngx_sio_socket_t      *so;
+    ngx_sio_membership_t  *memberships;
+
+    sh = zone->shared;
+    so = &sh->sockets[cell];
+    head = sio_ring_head(sh->log);
+    memberships = sh->memberships;
+
+    so->state = NGX_SIO_CLOSED;
+    so->until = head;
+
+    for (m = so->memberships; m; m = memberships[m].next) {
+        if (memberships[m].until == NGX_SIO_FOREVER) {
+            memberships[m].until = head;
+            memberships[m].state = NGX_SIO_CLOSED;
+            sh->rooms[memberships[m].room].count--;
+        }
+    }
+
+    so->rooms = 0;
+    sh->namespaces[so->namespace].count--;
+    sh->sessions[so->session].left = 1;
+
+    ngx_sio_stat(zone, sockets_closed, 1);
+}
+
+
+void
+ngx_sio_socket_free_locked(ngx_sio_zone_t *zone, uint32_t cell)
+{
+    uint32_t           m, next;
+    ngx_sio_shared_t  *sh;
+    ngx_sio_socket_t  *so;
+
+    sh = zone->shared;
+    so = &sh->sockets[cell];
+
+    for (m = so->memberships; m; m = next) {
+        next = sh->memberships[m].next;
+        ngx_sio_membership_free_locked(zone, m);
+        sh->sessions[so->session].memberships--;
+    }
+
+    so->state = NGX_SIO_FREE;
+    ngx_sio_socket_unlink(sh, cell);
+    ngx_sio_string_free(sh, so->data);
+    ngx_sio_namespace_left(sh, so->namespace);
+    ngx_sio_socket_cell_free(sh, cell);
+}
+
+
+static void
+ngx_sio_namespace_left(ngx_sio_shared_t *sh, uint32_t cell)
+{
+    if (--sh->namespaces[cell].refs == 0) {
+        ngx_sio_namespace_release(sh, cell);
+    }
+}
+
+
+void
+ngx_sio_membership_free_locked(ngx_sio_zone_t *zone, uint32_t cell)
+{
+    ngx_sio_room_t        *room;
+    ngx_sio_shared_t      *sh;
+    ngx_sio_membership_t  *m;
+
+    sh = zone->shared;
+    m = &sh->memberships[cell];
+    room = &sh->rooms[m->room];
+
+    m->state = NGX_SIO_FREE;
+
+    if (m->prev_member) {
+        sh->memberships[m->prev_member].next_member = m->next_member;
+
+    } else {
+        room->members = m->next_member;
+    }
+
+    if (m->next_member) {
+        sh->memberships[m->next_member].prev_member = m->prev_member;
+    }
+
+    if (--room->refs == 0) {
+        ngx_sio_room_release(sh, m->room);
+    }
+
+    ngx_sio_membership_cell_free(sh, cell);
+}
+
+
+/*
+ * A WebSocket's worker calls this when it has given the client what was due,
+ * so only a polling session's closed cells are waited for.
+ */
+
+void
+ngx_sio_session_sweep_locked(ngx_sio_zone_t *zone, uint32_t cell)
+{
+    uint32_t               m, *link, *slink, socket;
+    uint64_t               cursor;
+    ngx_sio_shared_t      *sh;
+    ngx_sio_session_t     *s;
+    ngx_sio_membership_t  *membership;
+
+    sh = zone->shared;
+    s = &sh->sessions[cell];
+    cursor = s->transport == NGX_SIO_WEBSOCKET ? NGX_SIO_FOREVER - 1
+                                               : s->cursor;
+    slink = &s->sockets;
+
+    while ((socket = *slink) != 0) {
+
+        if (sh->sockets[socket].until <= cursor) {
+            *slink = sh->sockets[socket].sibling;
+            ngx_sio_socket_free_locked(zone, socket);
+            continue;
+        }
+
+        link = &sh->sockets[socket].memberships;
+
+        while ((m = *link) != 0) {
+            membership = &sh->memberships[m];
+
+            if (membership->until <= cursor) {
+                *link = membership->next;
+                ngx_sio_membership_free_locked(zone, m);
+                s->memberships--;
+                continue;
+            }
+
+            link = &membership->next;
+        }
+
+        slink = &sh->sockets[socket].sibling;
+    }
+}
