@@ -5,6 +5,7 @@ BUILD ?= build
 FUZZ_TIME ?= 120
 JOBS ?= 2
 T ?=
+PORT ?= 8080
 
 CC = gcc
 CLANG = clang-14
@@ -61,7 +62,7 @@ echo:
 
 help:
 	@echo "make           the module: $(BUILD)/ngx_socketio_module.so"
-	@echo "make run       nginx with the demo on port 8080, until Ctrl-C"
+	@echo "make run       nginx with the demo on PORT=8080, until Ctrl-C"
 	@echo "make test      installs what is needed, then lint, unit, a short"
 	@echo "               fuzz, e2e and workers"
 	@echo "make lint|unit|e2e|workers"
@@ -93,7 +94,7 @@ t/node_modules/.stamp: t/package-lock.json
 
 
 run: deps-run all
-	@tools/demo $(out)
+	@tools/demo $(out) $(PORT)
 
 
 test: deps
