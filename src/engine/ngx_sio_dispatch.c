@@ -6,6 +6,7 @@
 
 #include "ngx_sio_dispatch.h"
 #include "ngx_sio_membership.h"
+#include "ngx_sio_test.h"
 
 
 typedef struct {
@@ -45,7 +46,9 @@ ngx_sio_dispatch_text(ngx_sio_peer_t *peer, sio_span_t text)
     ngx_sio_presence_t  *presence;
 
 #if (NGX_SIO_TEST)
-    return ngx_sio_dispatch_echo(peer, &text, NULL);
+    if (ngx_sio_test_echo) {
+        return ngx_sio_dispatch_echo(peer, &text, NULL);
+    }
 #endif
 
     if (peer->attachments || sio_packet_parse(text, &packet) != SIO_OK) {
@@ -120,7 +123,9 @@ ngx_int_t
 ngx_sio_dispatch_binary(ngx_sio_peer_t *peer, sio_span_t data)
 {
 #if (NGX_SIO_TEST)
-    return ngx_sio_dispatch_echo(peer, NULL, &data);
+    if (ngx_sio_test_echo) {
+        return ngx_sio_dispatch_echo(peer, NULL, &data);
+    }
 #endif
 
     if (peer->attachments == 0) {

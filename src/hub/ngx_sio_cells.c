@@ -5,6 +5,7 @@
  */
 
 #include "ngx_sio_cells.h"
+#include "ngx_sio_test.h"
 
 
 static uint32_t ngx_sio_pool_take(ngx_sio_pool_t *pool, u_char *cells,
@@ -45,6 +46,7 @@ ngx_sio_pool_take(ngx_sio_pool_t *pool, u_char *cells, size_t size,
         return 0;
     }
 
+    ngx_sio_test_point();
     ngx_memzero(cells + cell * size, size);
     pool->used++;
 
@@ -58,6 +60,7 @@ ngx_sio_pool_give(ngx_sio_pool_t *pool, u_char *cells, size_t size,
 {
     /* the state comes first in a cell, and FREE is 0 */
     ngx_memzero(cells + cell * size, sizeof(uint32_t));
+    ngx_sio_test_point();
 
     ngx_memcpy(cells + cell * size + next, &pool->free, sizeof(uint32_t));
     pool->free = cell;
@@ -148,6 +151,7 @@ ngx_sio_string_store(ngx_sio_shared_t *sh, sio_span_t text, uint32_t *block)
         ngx_memcpy(b->data, text.p, n);
         b->n = n;
 
+        ngx_sio_test_point();
         *link = cell;
         link = &b->next;
 
@@ -263,6 +267,7 @@ ngx_sio_session_link(ngx_sio_shared_t *sh, uint32_t cell)
 
     bucket = ngx_sio_id_bucket(sh, sh->session_hash, sh->sessions[cell].sid);
     sh->sessions[cell].next = *bucket;
+    ngx_sio_test_point();
     *bucket = cell;
 }
 
@@ -289,6 +294,7 @@ ngx_sio_socket_link(ngx_sio_shared_t *sh, uint32_t cell)
 
     bucket = ngx_sio_id_bucket(sh, sh->socket_hash, sh->sockets[cell].id);
     sh->sockets[cell].next = *bucket;
+    ngx_sio_test_point();
     *bucket = cell;
 }
 
@@ -315,6 +321,7 @@ ngx_sio_room_link(ngx_sio_shared_t *sh, uint32_t cell)
 
     bucket = &sh->room_hash[sh->rooms[cell].hash & sh->mask];
     sh->rooms[cell].next = *bucket;
+    ngx_sio_test_point();
     *bucket = cell;
 }
 

@@ -5,6 +5,7 @@
  */
 
 #include "ngx_sio_log.h"
+#include "ngx_sio_test.h"
 
 
 static u_char *ngx_sio_payload_write(u_char *p,
@@ -73,12 +74,15 @@ ngx_sio_log_append_locked(ngx_sio_zone_t *zone, const ngx_sio_record_t *record,
     r->parts = 1 + payload->nattachments;
     r->length = length;
 
+    ngx_sio_test_point();
     p = ngx_cpymem(r + 1, targets, n);
     (void) ngx_sio_payload_write(p, payload);
 
     /* a chain may only lead to what is in the log: a rebuild sees to it */
 
+    ngx_sio_test_point();
     sio_ring_commit(zone->shared->log, &r->ring);
+    ngx_sio_test_point();
 
     for (i = 0; i < record->targets; i++) {
         last = ngx_sio_target_last(zone->shared, targets[i].kind,

@@ -28,6 +28,7 @@ typedef struct {
     uint32_t               mask;        /* buckets - 1, of each hash */
     ngx_atomic_t           dirty;       /* pid of who changes it right now */
     ngx_sio_mask_t         parked;      /* (atomic) workers with parked polls */
+    ngx_atomic_t           unused;      /* (atomic) of test builds */
 
     ngx_sio_pool_t         session_pool;
     ngx_sio_pool_t         socket_pool;

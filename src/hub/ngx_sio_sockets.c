@@ -5,6 +5,7 @@
  */
 
 #include "ngx_sio_registry.h"
+#include "ngx_sio_test.h"
 
 
 static ngx_int_t ngx_sio_socket_fill(ngx_sio_shared_t *sh,
@@ -174,6 +175,7 @@ ngx_sio_socket_close_locked(ngx_sio_zone_t *zone, uint32_t cell)
     memberships = sh->memberships;
 
     so->state = NGX_SIO_CLOSED;
+    ngx_sio_test_point();
     so->until = head;
 
     for (m = so->memberships; m; m = memberships[m].next) {
@@ -237,6 +239,7 @@ ngx_sio_membership_free_locked(ngx_sio_zone_t *zone, uint32_t cell)
     room = &sh->rooms[m->room];
 
     m->state = NGX_SIO_FREE;
+    ngx_sio_test_point();
 
     if (m->prev_member) {
         sh->memberships[m->prev_member].next_member = m->next_member;

@@ -4,6 +4,7 @@
  * that die with it.  A reload finds the memory as it is and changes nothing.
  */
 
+#include "ngx_sio_test.h"
 #include "ngx_sio_zone.h"
 #include "sio_base64.h"
 
@@ -180,6 +181,10 @@ ngx_sio_zone_carve(ngx_sio_zone_t *zone)
     sh->epoch %= 2176782336u;
     sh->magic = NGX_SIO_MAGIC;
 
+#if (NGX_SIO_TEST)
+    ngx_sio_test_init(&sh->unused);
+#endif
+
     zone->slab->data = sh;
     zone->shared = sh;
     zone->stats = sh->stats + NGX_SIO_SLOTS;
@@ -270,6 +275,7 @@ ngx_sio_lock_wait(ngx_sio_zone_t *zone)
 void
 ngx_sio_unlock(ngx_sio_zone_t *zone)
 {
+    ngx_sio_test_point();
     ngx_memory_barrier();
     zone->shared->dirty = 0;
     ngx_shmtx_unlock(&zone->slab->mutex);
