@@ -403,7 +403,7 @@ function suite(workers) {
         const rows = {
             'unknown packet type': 'abc',
             'empty body': '',
-            'empty packet at the end': `40${RS}`,
+            'empty packet at the end': `3${RS}`,
             'empty packet at the start': `${RS}40`,
             'ping from a client': '2',
             'probe from a client': '2probe',
