@@ -243,12 +243,25 @@ class Nginx {
     }
 
     async start() {
+        instances.add(this);
+
+        try {
+            return await this.#start();
+
+        } catch (err) {
+            instances.delete(this);
+            this.print();
+            this.abandon();
+            throw err;
+        }
+    }
+
+    async #start() {
         for (let attempt = 0; attempt < 3; attempt++) {
             this.port = this.options.port ?? await freePort();
             this.url = `http://127.0.0.1:${this.port}`;
 
             if (await this.#launch()) {
-                instances.add(this);
                 return this;
             }
 
@@ -260,8 +273,6 @@ class Nginx {
             this.#write('error.log', '');
         }
 
-        this.print();
-        this.#remove();
         throw new Error(`${BINARY} did not start`);
     }
 
