@@ -1,0 +1,143 @@
+/*
+ * A worker dies at each of the points within the zone's lock that a session's
+ * life comes to: the others find the registry half changed, rebuild it, and go
+ * on; nothing stays behind.  Needs the test build (TEST_NGINX_MODULE_ECHO),
+ * which counts these points and kills the worker at the one that SIO_TEST_DIE
+ * names.
+ */
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { startNginx, until } from '../lib/nginx.mjs';
+import { Polling, WebSocketRaw, upgrade } from '../lib/raw.mjs';
+
+const MODULE = process.env.TEST_NGINX_MODULE_ECHO;
+const BINARY = process.env.TEST_NGINX_BINARY_ECHO;
+const skip = MODULE === undefined ? 'TEST_NGINX_MODULE_ECHO is not set' : false;
+
+const STEP = Number(process.env.DIE_STEP ?? 3);
+const POINTS = 1000;
+
+/* a session that was closed waits so long for its client's last poll, ms */
+const LINGER = 32000;
+
+if (skip) {
+    process.stderr.write(`SKIPPED 080-die-in-lock: ${skip}\n`);
+}
+
+
+/* Any step may fail, because its worker dies. */
+async function live(nginx) {
+    const open = [];
+    const keep = (ws) => { open.push(ws); return ws; };
+
+    const steps = [
+        async () => {
+            const session = await Polling.open(nginx.url);
+
+            await session.connect();
+            await session.ack(1, ['join', ['a', 'b', 'a room with a name that '
+                                           + 'takes more than one block']]);
+            await nginx.publish({ room: 'a', event: 'e', data: 1 });
+            await session.recv();
+            await session.ack(2, ['leave', 'b']);
+
+            const ws = keep(await upgrade(session));
+
+            await nginx.publish({ room: 'a', event: 'e', data: 2 });
+            await ws.recv();
+        },
+        async () => {
+            const ws = keep(await WebSocketRaw.open(nginx.url));
+
+            await ws.connect();
+            await ws.ack(1, ['join', 'a']);
+            await nginx.publish({ event: 'e', data: 3 });
+            await ws.recv();
+            await ws.send('41');
+        },
+        async () => {
+            const session = await Polling.open(nginx.url);
+
+            await session.connect();
+            await nginx.call('socketsJoin', { join: ['c'] });
+            await nginx.call('disconnectSockets', { close: true });
+
+            /* what is left for it, and the goodbye */
+            await session.get();
+            await session.get();
+            await session.get();
+        },
+    ];
+
+    for (const step of steps) {
+        await step().catch(() => {});
+    }
+
+    open.forEach((ws) => ws.close());
+}
+
+
+/* Returns whether a worker died. */
+async function dieAt(point) {
+    process.env.SIO_TEST_DIE = String(point);
+
+    const nginx = await startNginx({
+        workers: 2, binary: BINARY, module: MODULE,
+        location: 'socketio_room *; socketio_ping_interval 300ms;'
+                  + 'socketio_ping_timeout 200ms;',
+    });
+
+    await live(nginx);
+
+    const dead = [...nginx.logs().matchAll(/ (\d+) exited on signal 9/g)];
+
+    dead.forEach(([, pid]) => nginx.killed.add(Number(pid)));
+    assert.ok(dead.length <= 1, 'one worker dies, no other after it');
+
+    const ws = await WebSocketRaw.open(nginx.url);
+
+    await ws.connect();
+    await ws.ack(1, ['join', 'a']);
+    await nginx.publish({ room: 'a', event: 'still', data: point });
+    assert.equal(await ws.recv(), `42["still",${point}]`);
+    ws.close();
+
+    let memory;
+
+    await until(async () => {
+        ({ memory } = await nginx.status());
+
+        return Object.values(memory).every(({ used }) => used === 0);
+    }, 'nothing is left', LINGER).catch((err) => {
+        throw new Error(`${err.message}, of point ${point}: `
+                        + JSON.stringify(memory));
+    });
+
+    const { rebuilds } = (await nginx.status()).counters;
+
+    await nginx.stop();
+
+    return { died: dead.length === 1, rebuilds };
+}
+
+
+test('a worker dies at any point within the lock', { skip }, async () => {
+    let died = 0, rebuilt = 0, point;
+
+    for (point = 1; point < POINTS; point += STEP) {
+        const result = await dieAt(point);
+
+        if (!result.died) {
+            break;
+        }
+
+        died++;
+        rebuilt += result.rebuilds;
+    }
+
+    assert.ok(point < POINTS, 'the points have an end');
+    assert.ok(died > 10, `${died} workers died`);
+    assert.ok(rebuilt > 5, `${rebuilt} rebuilds after ${died} deaths`);
+});
