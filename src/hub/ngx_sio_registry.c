@@ -160,7 +160,7 @@ ngx_sio_session_close_locked(ngx_sio_zone_t *zone, uint32_t cell,
 
     if (farewell && s->transport == NGX_SIO_POLLING) {
         s->farewell = farewell;
-        s->deadline = ngx_current_msec + linger;
+        s->deadline = ngx_min(s->deadline, ngx_current_msec + linger);
         s->state = NGX_SIO_CLOSED;
 
         if (s->poll) {

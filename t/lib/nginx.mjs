@@ -513,6 +513,13 @@ class Nginx {
                 return !this.killed.has(Number(exit[1]));
             }
 
+            const locked = /shared memory zone .* was locked by (\d+)/
+                .exec(line);
+
+            if (locked !== null) {
+                return !this.killed.has(Number(locked[1]));
+            }
+
             if (/\[emerg\]/.test(line)) {
                 return !this.options.expectEmerg;
             }

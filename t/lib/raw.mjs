@@ -628,9 +628,15 @@ export async function upgrade(polling, options = {}) {
                                          query: polling.query,
                                          sid: polling.sid, ...options });
 
-    await ws.send('2probe');
-    assert.equal(await ws.recv(), '3probe');
-    await ws.send('5');
+    try {
+        await ws.send('2probe');
+        assert.equal(await ws.recv(), '3probe');
+        await ws.send('5');
+
+    } catch (err) {
+        ws.close();
+        throw err;
+    }
 
     ws.sid = polling.sid;
     ws.handshake = polling.handshake;
