@@ -188,6 +188,10 @@ ngx_sio_dispatch_connect(ngx_sio_peer_t *peer, const sio_packet_t *packet)
 
     ngx_sio_reader_catch_up(peer->reader, sio_ring_head(zone->shared->log));
 
+    if (peer->closing) {
+        return NGX_OK;
+    }
+
     rc = ngx_sio_socket_open(zone, &connect);
 
     if (rc == NGX_OK) {
