@@ -7,6 +7,7 @@
 #include "ngx_sio_dispatch.h"
 #include "ngx_sio_membership.h"
 #include "ngx_sio_test.h"
+#include "sio_base64.h"
 
 
 typedef struct {
@@ -135,6 +136,29 @@ ngx_sio_dispatch_binary(ngx_sio_peer_t *peer, sio_span_t data)
     peer->attachments--;
 
     return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_sio_dispatch_base64(ngx_sio_peer_t *peer, sio_span_t data)
+{
+    u_char      *dst;
+    ngx_int_t    rc;
+    sio_span_t   binary;
+
+    dst = ngx_alloc(sio_base64_decoded_size(data.n) + 1, ngx_cycle->log);
+    if (dst == NULL) {
+        return NGX_ERROR;
+    }
+
+    binary.p = dst;
+
+    rc = sio_base64_decode(dst, data, &binary.n) == SIO_OK
+         ? ngx_sio_dispatch_binary(peer, binary) : NGX_ERROR;
+
+    ngx_free(dst);
+
+    return rc;
 }
 
 

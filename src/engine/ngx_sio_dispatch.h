@@ -18,6 +18,9 @@
 ngx_int_t ngx_sio_dispatch_text(ngx_sio_peer_t *peer, sio_span_t text);
 ngx_int_t ngx_sio_dispatch_binary(ngx_sio_peer_t *peer, sio_span_t data);
 
+/* The same for binary data in base64, as polling sends it. */
+ngx_int_t ngx_sio_dispatch_base64(ngx_sio_peer_t *peer, sio_span_t data);
+
 /*
  * Takes a peer's sockets over from shared memory: for a POST, or an upgraded
  * session.  Sockets of namespaces that the endpoint does not declare any more

@@ -4,6 +4,7 @@
  * guard.
  */
 
+#include "ngx_http_sio_answer.h"
 #include "ngx_http_sio_endpoint.h"
 
 

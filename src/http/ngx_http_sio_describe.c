@@ -4,6 +4,7 @@
  * on the list of harmless headers, or looks like a secret, is left out.
  */
 
+#include "ngx_http_sio_answer.h"
 #include "ngx_http_sio_endpoint.h"
 #include "sio_json.h"
 #include "sio_utf8.h"

@@ -1,7 +1,7 @@
 
 /*
- * What the requests of an endpoint have in common: parameters, errors, CORS,
- * the handshake.
+ * What the requests of an endpoint have in common: parameters, CORS, the
+ * handshake.
  */
 
 #ifndef _NGX_HTTP_SIO_ENDPOINT_H_INCLUDED_
@@ -12,15 +12,6 @@
 #include "ngx_sio_registry.h"
 
 
-/* Engine.IO's error codes. */
-#define NGX_HTTP_SIO_BAD_TRANSPORT   0
-#define NGX_HTTP_SIO_BAD_SID         1
-#define NGX_HTTP_SIO_BAD_METHOD      2
-#define NGX_HTTP_SIO_BAD_REQUEST     3
-#define NGX_HTTP_SIO_FORBIDDEN       4
-#define NGX_HTTP_SIO_BAD_VERSION     5
-
-
 typedef struct {
     ngx_str_t   eio;
     ngx_str_t   transport;              /* "" if it is neither */
@@ -28,23 +19,6 @@ typedef struct {
     ngx_uint_t  base64;                 /* b64: no binary frames */
 } ngx_http_sio_args_t;
 
-
-/* Answers with an Engine.IO error, `{"code":1,"message":"..."}`. */
-ngx_int_t ngx_http_sio_error(ngx_http_request_t *r, ngx_uint_t code);
-
-/* Answers a status other than an Engine.IO error's, without a body. */
-ngx_int_t ngx_http_sio_status(ngx_http_request_t *r, ngx_uint_t status);
-
-/*
- * Answers 200 with a body, which must live as long as the request, and the
- * content type (with charset UTF-8 if it is text/plain).
- */
-ngx_int_t ngx_http_sio_answer(ngx_http_request_t *r, const char *type,
-    ngx_str_t *body);
-
-/* Adds a header to the answer; both strings must live as long as it. */
-ngx_int_t ngx_http_sio_header(ngx_http_request_t *r, const char *name,
-    ngx_str_t *value);
 
 /*
  * Makes a session for a handshake request and writes its open packet.  Returns
@@ -61,10 +35,6 @@ ngx_int_t ngx_http_sio_cors(ngx_http_request_t *r);
 
 /* Answers a CORS preflight. */
 ngx_int_t ngx_http_sio_preflight(ngx_http_request_t *r);
-
-/* A request header by its lower-case name, NULL if there is none. */
-ngx_str_t *ngx_http_sio_request_header(ngx_http_request_t *r,
-    const char *name);
 
 /*
  * Describes the first request of a session for fetchSockets, as JSON and

@@ -4,6 +4,7 @@
  * worker's reader finds something for them.
  */
 
+#include "ngx_http_sio_answer.h"
 #include "ngx_http_sio_body.h"
 #include "ngx_http_sio_endpoint.h"
 #include "ngx_sio_polls.h"

@@ -4,10 +4,10 @@
  * before the answer.
  */
 
+#include "ngx_http_sio_answer.h"
 #include "ngx_http_sio_endpoint.h"
 #include "ngx_sio_dispatch.h"
 #include "ngx_sio_polls.h"
-#include "sio_base64.h"
 #include "sio_eio.h"
 #include "sio_utf8.h"
 
@@ -38,8 +38,6 @@ static ngx_int_t ngx_http_sio_post_packets(ngx_http_sio_post_t *p,
     sio_span_t payload);
 static ngx_int_t ngx_http_sio_post_packet(ngx_http_sio_post_t *p,
     const sio_eio_packet_t *packet);
-static ngx_int_t ngx_http_sio_post_binary(ngx_http_sio_post_t *p,
-    sio_span_t data);
 static void ngx_http_sio_post_end(ngx_sio_peer_t *peer, ngx_sio_end_t why);
 static void ngx_http_sio_post_cleanup(void *data);
 
@@ -374,7 +372,7 @@ ngx_http_sio_post_packet(ngx_http_sio_post_t *p,
         return ngx_sio_dispatch_text(&p->peer, packet->data);
 
     case SIO_EIO_BINARY:
-        return ngx_http_sio_post_binary(p, packet->data);
+        return ngx_sio_dispatch_base64(&p->peer, packet->data);
 
     case SIO_EIO_PONG:
         ngx_sio_session_pong(zone, p->peer.session);
@@ -391,29 +389,6 @@ ngx_http_sio_post_packet(ngx_http_sio_post_t *p,
     default:
         return NGX_OK;
     }
-}
-
-
-static ngx_int_t
-ngx_http_sio_post_binary(ngx_http_sio_post_t *p, sio_span_t data)
-{
-    u_char      *dst;
-    ngx_int_t    rc;
-    sio_span_t   binary;
-
-    dst = ngx_alloc(sio_base64_decoded_size(data.n) + 1, ngx_cycle->log);
-    if (dst == NULL) {
-        return NGX_ERROR;
-    }
-
-    binary.p = dst;
-
-    rc = sio_base64_decode(dst, data, &binary.n) == SIO_OK
-         ? ngx_sio_dispatch_binary(&p->peer, binary) : NGX_ERROR;
-
-    ngx_free(dst);
-
-    return rc;
 }
 
 

@@ -4,6 +4,7 @@
  * connection leaves its HTTP request.
  */
 
+#include "ngx_http_sio_answer.h"
 #include "ngx_http_sio_ws.h"
 #include "ngx_sio_upgrade.h"
 

@@ -7,7 +7,6 @@
 #include "ngx_http_sio_ws.h"
 #include "ngx_sio_dispatch.h"
 #include "ngx_sio_upgrade.h"
-#include "sio_base64.h"
 #include "sio_eio.h"
 
 
@@ -16,8 +15,6 @@
 
 static ngx_int_t ngx_http_sio_ws_packet(ngx_http_sio_ws_t *ws,
     const sio_eio_packet_t *packet);
-static ngx_int_t ngx_http_sio_ws_base64(ngx_http_sio_ws_t *ws,
-    sio_span_t data);
 static ngx_int_t ngx_http_sio_ws_probe(ngx_http_sio_ws_t *ws,
     sio_span_t data);
 static ngx_int_t ngx_http_sio_ws_upgrade(ngx_http_sio_ws_t *ws);
@@ -70,7 +67,7 @@ ngx_http_sio_ws_packet(ngx_http_sio_ws_t *ws, const sio_eio_packet_t *packet)
         return ngx_sio_dispatch_text(&ws->peer, packet->data);
 
     case SIO_EIO_BINARY:
-        return ngx_http_sio_ws_base64(ws, packet->data);
+        return ngx_sio_dispatch_base64(&ws->peer, packet->data);
 
     case SIO_EIO_PONG:
         ngx_http_sio_ws_heartbeat(ws, ws->peer.endpoint->ping_interval);
@@ -87,29 +84,6 @@ ngx_http_sio_ws_packet(ngx_http_sio_ws_t *ws, const sio_eio_packet_t *packet)
     default:
         return NGX_OK;
     }
-}
-
-
-static ngx_int_t
-ngx_http_sio_ws_base64(ngx_http_sio_ws_t *ws, sio_span_t data)
-{
-    u_char      *dst;
-    ngx_int_t    rc;
-    sio_span_t   binary;
-
-    dst = ngx_alloc(sio_base64_decoded_size(data.n) + 1, ngx_cycle->log);
-    if (dst == NULL) {
-        return NGX_ERROR;
-    }
-
-    binary.p = dst;
-
-    rc = sio_base64_decode(dst, data, &binary.n) == SIO_OK
-         ? ngx_sio_dispatch_binary(&ws->peer, binary) : NGX_ERROR;
-
-    ngx_free(dst);
-
-    return rc;
 }
 
 

@@ -510,14 +510,16 @@ class Nginx {
             const exit = / (\d+) exited on signal (\d+)/.exec(line);
 
             if (exit !== null) {
-                return !this.killed.has(Number(exit[1]));
+                return !this.killed.has(Number(exit[1]))
+                       && !(this.options.mayDie && exit[2] === '9');
             }
 
             const locked = /shared memory zone .* was locked by (\d+)/
                 .exec(line);
 
             if (locked !== null) {
-                return !this.killed.has(Number(locked[1]));
+                return !this.killed.has(Number(locked[1]))
+                       && !this.options.mayDie;
             }
 
             if (/\[emerg\]/.test(line)) {
@@ -584,7 +586,8 @@ process.on('exit', (code) => {
  * socketio_zone, null for none), drain, listen, port, level, and the parts
  * main, events, http, server, location, api, which are inserted in their
  * blocks (location, api: null leaves the location out).  config is such a part
- * that is the whole configuration.  expectEmerg allows
+ * that is the whole configuration.  mayDie says that a worker may kill itself
+ * with signal 9, as the test build does when told to.  expectEmerg allows
  * [emerg] in the log, for tests that reload a broken configuration.
  */
 export function startNginx(options = {}) {
