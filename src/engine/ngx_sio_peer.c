@@ -12,6 +12,7 @@
 
 static ngx_int_t ngx_sio_peer_room(ngx_sio_peer_t *peer,
     ngx_sio_frame_t *frame);
+static size_t ngx_sio_peer_limit(ngx_sio_peer_t *peer);
 static void ngx_sio_peer_drop_volatile(ngx_sio_peer_t *peer);
 static ngx_int_t ngx_sio_peer_grow(ngx_sio_peer_t *peer);
 
@@ -172,11 +173,15 @@ ngx_sio_peer_room(ngx_sio_peer_t *peer, ngx_sio_frame_t *frame)
         return NGX_DECLINED;
     }
 
-    limit = peer->endpoint->defaults.send_buffer;
-
     /* one frame always fits: it may be larger than the limit by itself */
 
-    if (peer->nframes == 0 || peer->pending + frame->size <= limit) {
+    if (peer->nframes == 0) {
+        return NGX_OK;
+    }
+
+    limit = ngx_sio_peer_limit(peer);
+
+    if (peer->pending + frame->size <= limit) {
         return NGX_OK;
     }
 
@@ -208,6 +213,29 @@ ngx_sio_peer_room(ngx_sio_peer_t *peer, ngx_sio_frame_t *frame)
     ngx_sio_peer_close(peer, NGX_SIO_END_SLOW);
 
     return NGX_DECLINED;
+}
+
+
+/* A connection serves all its namespaces: the most generous one counts. */
+
+static size_t
+ngx_sio_peer_limit(ngx_sio_peer_t *peer)
+{
+    size_t               limit;
+    ngx_queue_t         *q;
+    ngx_sio_presence_t  *presence;
+
+    limit = 0;
+
+    for (q = ngx_queue_head(&peer->presences);
+         q != ngx_queue_sentinel(&peer->presences);
+         q = ngx_queue_next(q))
+    {
+        presence = ngx_queue_data(q, ngx_sio_presence_t, queue);
+        limit = ngx_max(limit, presence->conf->send_buffer);
+    }
+
+    return limit ? limit : peer->endpoint->defaults.send_buffer;
 }
 
 
