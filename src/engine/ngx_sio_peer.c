@@ -28,6 +28,7 @@ ngx_sio_peer_init(ngx_sio_peer_t *peer, ngx_uint_t kind)
     ngx_sio_reader_t  *reader;
 
     reader = peer->reader;
+    peer->closing = 1;
 
     /* a cell is used again before its last peer heard of its end */
 
@@ -43,6 +44,7 @@ ngx_sio_peer_init(ngx_sio_peer_t *peer, ngx_uint_t kind)
         return NGX_ERROR;
     }
 
+    peer->closing = 0;
     peer->kind = kind;
     ngx_queue_init(&peer->presences);
     ngx_queue_insert_tail(&reader->all[kind], &peer->queue);

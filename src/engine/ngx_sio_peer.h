@@ -92,7 +92,7 @@ struct ngx_sio_peer_s {
 
 /*
  * Sets a peer up and makes it known to its zone's reader; presences may follow.
- * NGX_ERROR without memory.
+ * NGX_ERROR without memory: the peer is then as one that has left.
  */
 ngx_int_t ngx_sio_peer_init(ngx_sio_peer_t *peer, ngx_uint_t kind);
 

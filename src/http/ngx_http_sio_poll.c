@@ -236,7 +236,6 @@ ngx_http_sio_poll_park(ngx_http_sio_poll_t *p, const ngx_sio_replay_t *replay)
         return NGX_HTTP_BAD_REQUEST;
     }
 
-    p->peer.closing = 0;
     p->peer.cursor = replay->to;
 
     if (ngx_sio_peer_init(&p->peer, NGX_SIO_PEER_POLL) != NGX_OK

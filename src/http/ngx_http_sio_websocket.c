@@ -220,11 +220,9 @@ ngx_http_sio_websocket_new(ngx_http_sio_ws_t *ws)
         return rc;
     }
 
-    ws->peer.closing = 0;
     ws->peer.cursor = sio_ring_head(endpoint->zone->shared->log);
 
     if (ngx_sio_peer_init(&ws->peer, NGX_SIO_PEER_WEBSOCKET) != NGX_OK) {
-        ws->peer.closing = 1;
         ngx_sio_session_close(endpoint->zone, ws->peer.session, 0, 0);
         return NGX_ERROR;
     }
@@ -263,10 +261,8 @@ ngx_http_sio_websocket_probe(ngx_http_sio_ws_t *ws,
         return rc;
     }
 
-    ws->peer.closing = 0;
 
     if (ngx_sio_peer_init(&ws->peer, NGX_SIO_PEER_PROBE) != NGX_OK) {
-        ws->peer.closing = 1;
         ngx_sio_probe_abort(endpoint->zone, ws->peer.session);
         return NGX_ERROR;
     }
@@ -494,6 +490,11 @@ ngx_http_sio_websocket_detach(ngx_event_t *ev)
     if (!ws->peer.closing) {
         ngx_http_sio_ws_transport.flush(&ws->peer);
         ngx_http_sio_ws_input(ws, rest, n);
+    }
+
+    if (ngx_exiting) {
+        /* the worker may have moved all its clients: nobody waits for this */
+        ngx_sio_peer_close(&ws->peer, NGX_SIO_END_RESTART);
     }
 
     ngx_free(rest);

@@ -135,7 +135,6 @@ ngx_http_sio_ws_upgrade(ngx_http_sio_ws_t *ws)
     }
 
     ngx_sio_peer_leave(peer);
-    peer->closing = 0;
     peer->cursor = replay.to;
 
     /* from here the session is this peer's, and ends with it */
