@@ -261,7 +261,6 @@ ngx_http_sio_websocket_probe(ngx_http_sio_ws_t *ws,
         return rc;
     }
 
-
     if (ngx_sio_peer_init(&ws->peer, NGX_SIO_PEER_PROBE) != NGX_OK) {
         ngx_sio_probe_abort(endpoint->zone, ws->peer.session);
         return NGX_ERROR;
