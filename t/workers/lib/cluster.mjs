@@ -37,7 +37,7 @@ export function cluster(options = {}, ready = () => {}) {
     });
 
     after(async () => {
-        closeMembers();
+        await closeMembers();
         closeAll();
         it.agents.forEach((agent) => agent.destroy());
 

@@ -95,9 +95,13 @@ export class Journal {
         this.got.push({ id, at: tick() });
     }
 
+    /*
+     * A stay is asked for, in force, asked to end, and out of force; told is
+     * when the session itself was told of its end.
+     */
     joining(room) {
         const stay = { room, asked: tick(), in: Infinity,
-                       asksOut: Infinity, out: Infinity };
+                       asksOut: Infinity, out: Infinity, told: Infinity };
 
         this.stays.push(stay);
 
@@ -171,7 +175,7 @@ function judgeGot(journal, ledger, faults) {
             faults.push(`${journal.name}: event ${id} to ${event.rooms}, `
                         + 'where it was not');
 
-        } else if (stays.every((stay) => at > stay.out)) {
+        } else if (stays.every((stay) => at > stay.told)) {
             faults.push(`${journal.name}: event ${id} to ${event.rooms}, `
                         + 'after the ack of the leave');
         }
@@ -220,17 +224,25 @@ function judgeMissed(journal, ledger, through, faults) {
 
 
 /*
- * Judges sessions; returns what is wrong, as texts.  A session that has not
- * ended must have got everything; one that has, all up to its last event.
+ * Judges sessions; returns what is wrong, as texts, the first of each session
+ * and how many more.  A session that has not ended must have got everything;
+ * one that has, all up to its last event.
  */
 export function judge(journals, ledger) {
-    const faults = [];
-
-    for (const journal of journals) {
+    return journals.flatMap((journal) => {
+        const faults = [];
         const through = judgeGot(journal, ledger, faults);
 
         judgeMissed(journal, ledger, through, faults);
-    }
 
-    return faults;
+        if (faults.length > 2) {
+            faults.splice(2, Infinity, `${journal.name} (${journal.end}): `
+                          + `${faults.length - 2} more of `
+                          + `${ledger.events.length}, it has `
+                          + `${journal.got.length}, from ${journal.got[0]?.id} `
+                          + `to ${journal.got.at(-1)?.id}`);
+        }
+
+        return faults;
+    });
 }

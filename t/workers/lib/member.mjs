@@ -13,12 +13,22 @@ import { Journal, tick } from './journal.mjs';
 
 const FOREVER = 2 ** 30;        /* ms: of parked GETs and idle WebSockets */
 const open = new Set();
+const silent = new Set();
 let count = 0;
 
 
-/* Cuts off all that are still there. */
-export function closeMembers() {
-    open.forEach((member) => member.vanish('cut'));
+/* Sends all away that are still there. */
+export async function closeMembers() {
+    await Promise.all([...open].map((member) =>
+        member.vanish(member.ws ? 'cut' : 'close')));
+    silent.forEach((member) => member.hangUp());
+    silent.clear();
+}
+
+
+export function reason(err) {
+    return err instanceof assert.AssertionError ? err.message
+                                                : err.code ?? err.message;
 }
 
 
@@ -49,6 +59,7 @@ export class Member {
         this.ids = 0;
         this.posting = Promise.resolve();
         this.noops = 0;
+        this.since = this.started = this.born = tick();
         this.gone = new Promise((resolve) => { this.onGone = resolve; });
         open.add(this);
     }
@@ -61,12 +72,25 @@ export class Member {
         return this.journal.end !== null;
     }
 
-    /* Only the first reason counts. */
-    #end(why) {
-        this.journal.ends(why);
-        open.delete(this);
+    hangUp() {
         this.ws?.close();
         this.parked?.abort();
+    }
+
+    /* Only the first reason counts. */
+    #end(why, stays = false) {
+        this.journal.ends(why);
+        this.endedAt ??= tick();
+        open.delete(this);
+
+        if (stays) {
+            silent.add(this);
+            this.parked?.catch(() => {});
+
+        } else {
+            this.hangUp();
+        }
+
         this.waiting.forEach(({ reject }) =>
             reject(new Error(`the session has ended: ${why}`)));
         this.waiting.clear();
@@ -79,9 +103,15 @@ export class Member {
                 await (this.ws ? this.#read() : this.#poll());
 
             } catch (err) {
-                this.#end(err.code ?? err.message);
+                this.#end(reason(err));
             }
         }
+    }
+
+    /* What ends a session may have happened since the request before. */
+    #starts() {
+        this.since = this.started;
+        this.started = tick();
     }
 
     async #poll() {
@@ -91,7 +121,7 @@ export class Member {
             return;
         }
 
-        this.lastStart = tick();
+        this.#starts();
         this.parked = this.polling.get({ patience: FOREVER });
 
         const res = await this.parked;
@@ -174,11 +204,13 @@ export class Member {
                 return;
             }
 
+            this.#starts();
+
             const res = await this.polling.post(encodePayload([packet]),
                                                 { patience: PATIENCE * 4 });
 
             assert.equal(res.status, 200, `POST: ${res.status} ${res.body}`);
-        }).catch((err) => this.#end(err.code ?? err.message));
+        }).catch((err) => this.#end(reason(err)));
 
         this.posting = posted;
 
@@ -232,7 +264,7 @@ export class Member {
         stay.asksOut = tick();
 
         const [ack] = await this.#ask(id, `42${id}["leave","${stay.room}"]`,
-                                      (at) => { stay.out = at; });
+                                      (at) => { stay.out = stay.told = at; });
 
         assert.equal(ack.ok, true, `leave: ${JSON.stringify(ack)}`);
     }
@@ -290,7 +322,7 @@ export class Member {
             await this.send('41');
         }
 
-        this.#end(`itself: ${how}`);
+        this.#end(`itself: ${how}`, how === 'silent');
     }
 
     /* Resolves when the event has come; the session must not end before. */
