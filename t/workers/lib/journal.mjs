@@ -44,7 +44,12 @@ export class Ledger {
 
             event.end = tick();
             event.position = parseInt(res.json.offset.slice(6), 36);
-            event.matched = res.json.matched;
+
+            /* nobody to get it: it was not even written to the log */
+            if (res.json.matched === 0) {
+                event.nobody = true;
+                event.position = null;
+            }
 
         } catch (err) {
             event.error = err;
@@ -194,6 +199,15 @@ function judgeMissed(journal, ledger, through, faults) {
         ({ stay, ...sureOf(stay, journal, ledger) }));
 
     for (const event of ledger.events) {
+        if (event.nobody && journal.end === null
+            && journal.stays.some((stay) => event.rooms.includes(stay.room)
+                                            && event.start > stay.in
+                                            && event.end < stay.asksOut))
+        {
+            faults.push(`${journal.name}: event ${event.id} to `
+                        + `${event.rooms} matched nobody`);
+        }
+
         if (event.position === null
             || journal.end !== null && event.position > through)
         {
