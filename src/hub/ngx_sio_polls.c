@@ -132,7 +132,7 @@ ngx_sio_poll_admit(ngx_sio_zone_t *zone, uint32_t cell, ngx_sio_mask_t *wake)
         return NGX_BUSY;
     }
 
-    if (s->poll && !ngx_sio_worker_current(s->poll)) {
+    if (s->poll && !ngx_sio_worker_alive(s->poll)) {
         ngx_sio_session_close_locked(zone, cell, 0, 0, wake);
         return NGX_DECLINED;
     }
@@ -341,9 +341,8 @@ ngx_sio_post_begin(ngx_sio_zone_t *zone, const u_char *sid, uint32_t endpoint,
         goto done;
     }
 
-    rc = NGX_ABORT;
-
     if (s->post) {
+        rc = ngx_sio_worker_alive(s->post) ? NGX_ABORT : NGX_DECLINED;
         ngx_sio_session_close_locked(zone, cell, 0, 0, &wake);
         goto done;
     }

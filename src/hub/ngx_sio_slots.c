@@ -284,6 +284,14 @@ ngx_sio_worker_current(ngx_sio_worker_t worker)
 
 
 ngx_uint_t
+ngx_sio_worker_alive(ngx_sio_worker_t worker)
+{
+    return ngx_sio_worker_current(worker)
+           && ngx_sio_slot_alive(ngx_sio_worker_slot(worker));
+}
+
+
+ngx_uint_t
 ngx_sio_slot_alive(ngx_uint_t slot)
 {
     struct flock  fl;

@@ -91,6 +91,9 @@ void ngx_sio_slots_exit_process(ngx_cycle_t *cycle);
 /* Whether a reference names a worker whose slot has not been reaped. */
 ngx_uint_t ngx_sio_worker_current(ngx_sio_worker_t worker);
 
+/* Whether it also is alive, reaped or not; one system call more. */
+ngx_uint_t ngx_sio_worker_alive(ngx_sio_worker_t worker);
+
 /*
  * Whether the process in a slot is alive, by the record lock that the kernel
  * drops with it (fcntl(2)); a free slot is not.  One system call.
