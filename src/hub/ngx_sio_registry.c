@@ -142,7 +142,11 @@ ngx_sio_session_close_locked(ngx_sio_zone_t *zone, uint32_t cell,
         }
     }
 
-    ngx_sio_stat(zone, sessions_closed, 1);
+    /* one that waits for its last poll was counted before */
+
+    if (s->state == NGX_SIO_LIVE) {
+        ngx_sio_stat(zone, sessions_closed, 1);
+    }
 
     ngx_memzero(&control, sizeof(ngx_sio_control_t));
     control.session.cell = cell;
