@@ -16,12 +16,13 @@ build = tools/build $(out)
 run = t/run --results $(out)/results
 
 proto = $(wildcard src/proto/*.c)
+jwt = $(wildcard src/jwt/*.c)
 units = $(patsubst t/unit/%.c,$(out)/unit/%,$(wildcard t/unit/*$(T)*.c))
 fuzzers = $(patsubst t/fuzz/%.c,$(out)/fuzz/%,$(wildcard t/fuzz/*$(T)*.c))
 e2e = $(wildcard t/e2e/*$(T)*.test.mjs)
 workers = $(wildcard t/workers/*$(T)*.test.mjs)
 
-includes = -Isrc/proto -It/lib
+includes = -Isrc/proto -Isrc/jwt -It/lib
 sanitize = -fsanitize=address,undefined -fno-sanitize-recover=all \
 	-fno-omit-frame-pointer
 cflags = -std=c11 -g -O1 -Wall -Wextra -Wpedantic -Werror -MMD -MP \
@@ -109,19 +110,30 @@ unit: $(units)
 	@$(run) unit $(units)
 
 
-$(out)/proto.a: $(patsubst src/proto/%.c,$(out)/proto/%.o,$(proto))
+$(out)/proto.a: $(patsubst src/%.c,$(out)/%.o,$(proto))
+$(out)/jwt.a: $(patsubst src/%.c,$(out)/%.o,$(jwt))
+
+$(out)/proto.a $(out)/jwt.a:
 	@rm -f $@
 	@ar rcs $@ $^
 
 
-$(out)/proto/%.o: src/proto/%.c Makefile
+$(out)/%.o: src/%.c Makefile
 	@mkdir -p $(@D)
 	@$(CC) $(cflags) -c -o $@ $<
 
 
+# The programs of src/jwt are linked with it and with what it needs.
+$(out)/unit/sio_jwt $(out)/fuzz/sio_jwt: libs = -ljwt -ljansson -lcrypto
+$(out)/unit/sio_jwt: more = $(out)/jwt.a
+$(out)/unit/sio_jwt: $(out)/jwt.a
+$(out)/fuzz/sio_jwt: more = $(jwt)
+$(out)/fuzz/sio_jwt: $(jwt)
+
+
 $(out)/unit/%: t/unit/%.c $(out)/proto.a Makefile
 	@mkdir -p $(@D)
-	@$(CC) $(cflags) -o $@ $< $(out)/proto.a
+	@$(CC) $(cflags) -o $@ $< $(more) $(out)/proto.a $(libs)
 
 
 fuzz: $(fuzzers)
@@ -135,7 +147,8 @@ fuzz-merge: $(fuzzers)
 $(out)/fuzz/%: t/fuzz/%.c $(proto) Makefile
 	@mkdir -p $(@D)
 	@$(CLANG) -std=c11 -g -O1 -Wall -Wextra -Werror -MMD -MP -MF $@.d \
-		$(includes) $(sanitize) -fsanitize=fuzzer -o $@ $< $(proto)
+		$(includes) $(sanitize) -fsanitize=fuzzer -o $@ $< $(more) \
+		$(proto) $(libs)
 
 
 e2e: $(subject) npm

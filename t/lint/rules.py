@@ -12,8 +12,13 @@ import source
 PLAIN_HEADERS = {'stddef.h', 'stdint.h', 'stdbool.h', 'string.h', 'limits.h',
                  'inttypes.h', 'stdarg.h', 'errno.h', 'ctype.h', 'math.h',
                  'float.h', 'assert.h', 'stdalign.h'}
-PREFIXES = {'proto': 'sio_', 'hub': 'ngx_sio_', 'engine': 'ngx_sio_',
-            'http': 'ngx_http_sio_'}
+PREFIXES = {'proto': 'sio_', 'jwt': 'sio_jwt', 'hub': 'ngx_sio_',
+            'engine': 'ngx_sio_', 'http': 'ngx_http_sio_'}
+
+# What the files of a layer may include, besides their own layer's.
+BELOW = {'proto': (), 'jwt': ('proto',), 'hub': ('proto',),
+         'engine': ('proto', 'jwt', 'hub'),
+         'http': ('proto', 'jwt', 'hub', 'engine')}
 
 COLUMNS = 80
 C_LINES = 600
@@ -47,7 +52,7 @@ def includes(top, path):
 
 
 def layers(top):
-    """Includes lead downwards: http, engine, hub, proto."""
+    """Includes lead downwards: http, engine, hub or jwt, proto."""
     paths = source.c_files(top, ('src',))
     place = {os.path.basename(x): x for x in paths}
     graph = {}
@@ -75,8 +80,7 @@ def layers(top):
             elif target:
                 graph[path].append((line, target))
 
-                if source.LAYERS.index(layer(target)) \
-                        > source.LAYERS.index(own):
+                if layer(target) not in (own, *BELOW[own]):
                     yield (path, line, f'src/{own} may not include '
                            f'{target}: pass data up by a callback')
 
@@ -84,6 +88,9 @@ def layers(top):
                 yield (path, line, f'src/proto is plain C: it may include '
                        f'its own files and {", ".join(sorted(PLAIN_HEADERS))}'
                        f', not {want}')
+
+            elif own == 'jwt' and want.startswith('ngx_'):
+                yield path, line, f'src/jwt knows no nginx: not {want}'
 
             elif own != 'http' and want.startswith('ngx_http'):
                 yield path, line, f'only src/http may include {want}'
