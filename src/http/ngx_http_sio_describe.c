@@ -198,7 +198,7 @@ ngx_http_sio_describe_member(ngx_http_request_t *r, ngx_http_sio_writer_t *w,
 
     name->len = p - name->data;
 
-    if (name->len < (size_t) (w->last - w->p) - sizeof("},\"headers\":{")) {
+    if (name->len + sizeof("},\"headers\":{") < (size_t) (w->last - w->p)) {
         w->p = ngx_cpymem(w->p, name->data, name->len);
         w->comma = 1;
     }

@@ -1,0 +1,72 @@
+/*
+ * Faults that were found by reading the code, each with what it took to show
+ * it.  Where the memory was wrong rather than the answer, make asan shows more.
+ */
+
+import assert from 'node:assert/strict';
+import http from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describe, test } from 'node:test';
+
+import { PATIENCE, startNginx, until } from '../lib/nginx.mjs';
+import { Polling, WebSocketRaw } from '../lib/raw.mjs';
+
+const ROOMS = 'socketio_room *; socketio_namespace / { }'
+              + 'socketio_namespace ~^/n { }';
+
+describe('regressions', { concurrency: 3 }, suite);
+
+
+/* Runs a test with an nginx of its own; its workers must survive. */
+function check(name, options, body) {
+    test(name, async () => {
+        const nginx = await startNginx(options);
+        const pids = nginx.workers().sort();
+
+        try {
+            await body(nginx);
+            assert.deepEqual(nginx.workers().sort(), pids, 'no worker died');
+
+        } finally {
+            await nginx.stop();
+        }
+    });
+}
+
+
+
+function suite() {
+    check('a handshake is described within its bound', { location: ROOMS },
+          described);
+}
+
+
+async function counters(nginx) {
+    return (await nginx.status()).counters;
+}
+
+
+/* The last parameter's length comes upon every number of bytes left. */
+async function described(nginx) {
+    const query = {};
+
+    for (let i = 0; i < 5; i++) {
+        query[`p${i}`] = 'x'.repeat(220);
+    }
+
+    for (let n = 0; n < 256; n += 3) {
+        query.last = 'y'.repeat(n);
+
+        const session = await Polling.open(nginx.url, {
+            query, headers: { 'User-Agent': 'u'.repeat(250),
+                              'X-Request-Id': 'r'.repeat(250) },
+        });
+        const id = await session.connect();
+        const res = await nginx.call('fetchSockets', { rooms: [id] });
+        const { handshake } = res.sockets[0];
+        const size = JSON.stringify(handshake).length;
+
+        assert.ok(size <= 1536, `${size} bytes`);
+        await session.close();
+    }
+}
