@@ -113,7 +113,7 @@ ngx_sio_reader_step(ngx_sio_reader_t *reader)
     }
 
     /* before anything that may want to catch up itself */
-    reader->cursor = view.head.ring.position + view.head.ring.size;
+    reader->cursor = sio_ring_next(reader->zone->shared->log, &view.head.ring);
 
     switch (view.head.type) {
 

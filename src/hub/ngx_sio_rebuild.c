@@ -338,7 +338,7 @@ ngx_sio_rebuild_chains(ngx_sio_zone_t *zone)
                                   view.head.ring.position);
         }
 
-        position = view.head.ring.position + view.head.ring.size;
+        position = sio_ring_next(zone->shared->log, &view.head.ring);
     }
 }
 

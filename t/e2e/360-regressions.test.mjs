@@ -38,6 +38,8 @@ function check(name, options, body) {
 function suite() {
     check('a handshake is described within its bound', { location: ROOMS },
           described);
+    check('a record that ends right before the end of the log',
+          { location: ROOMS, zone: 'zone=app:1m log=256k' }, lastBytes);
 }
 
 
@@ -69,4 +71,38 @@ async function described(nginx) {
         assert.ok(size <= 1536, `${size} bytes`);
         await session.close();
     }
+}
+
+
+async function lastBytes(nginx) {
+    const ws = await WebSocketRaw.open(nginx.url);
+
+    await ws.connect();
+
+    const { size } = (await nginx.status()).log;
+
+    const publish = async (n) => {
+        const data = 'x'.repeat(n);
+
+        await nginx.publish({ event: 'e', data });
+        assert.equal(await ws.recv(), `42["e","${data}"]`);
+
+        return (await nginx.status()).log.head;
+    };
+
+    const left = (head) => size - (head - 4096) % size;
+    const first = await publish(80);
+    let head = await publish(80);
+    const overhead = head - first - 80;
+
+    while (left(head) > 24000) {
+        head = await publish(16000);
+    }
+
+    head = await publish(left(head) - 8 - overhead);
+    assert.equal(left(head), size, 'it went on at the beginning');
+
+    await publish(10);
+    assert.equal((await counters(nginx)).overruns, 0);
+    ws.close();
 }
