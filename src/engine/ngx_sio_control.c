@@ -107,6 +107,12 @@ ngx_sio_control_disconnect(ngx_sio_reader_t *reader,
     peer = presence->peer;
 
     ngx_sio_dispatch_farewell(presence);
+
+    if (peer->closing) {
+        /* it was too slow for that: the presence is gone with the rest */
+        return;
+    }
+
     ngx_sio_presence_remove(presence);
 
     ngx_sio_lock(reader->zone);

@@ -40,6 +40,10 @@ function suite() {
           described);
     check('a record that ends right before the end of the log',
           { location: ROOMS, zone: 'zone=app:1m log=256k' }, lastBytes);
+    check('a slow client is disconnected from a namespace', {
+        location: ROOMS, zone: 'zone=app:1m log=64m',
+        api: 'client_max_body_size 8m;',
+    }, slowDisconnect);
 }
 
 
@@ -104,5 +108,22 @@ async function lastBytes(nginx) {
 
     await publish(10);
     assert.equal((await counters(nginx)).overruns, 0);
+    ws.close();
+}
+
+
+/* One message of more than socketio_send_buffer, and nobody who reads it. */
+async function slowDisconnect(nginx) {
+    const ws = await WebSocketRaw.open(nginx.url);
+    const id = await ws.connect();
+
+    ws.socket.pause();
+    await nginx.publish({ rooms: [id], event: 'e',
+                          data: 'x'.repeat(7000000) });
+    await nginx.call('disconnectSockets', { rooms: [id] });
+    await until(async () => (await nginx.status()).sessions.websocket === 0,
+                'the slow client is gone');
+
+    assert.equal((await counters(nginx)).slow_closed, 1);
     ws.close();
 }
