@@ -221,6 +221,11 @@ ngx_http_sio_ws_resume(ngx_http_sio_ws_t *ws, const ngx_sio_upgrade_t *upgrade)
 {
     uint64_t  at, now;
 
+    if (ws->peer.closing) {
+        /* too slow for the replay: a deadline would outlive it */
+        return;
+    }
+
     now = ngx_current_msec;
 
     at = upgrade->ping_sent ? upgrade->deadline : upgrade->ping_due;

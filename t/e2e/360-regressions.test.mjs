@@ -44,6 +44,12 @@ function suite() {
         location: ROOMS, zone: 'zone=app:1m log=64m',
         api: 'client_max_body_size 8m;',
     }, slowDisconnect);
+    check('an upgrade that is too slow for what waited, with a ping unanswered',
+          {
+              location: `${ROOMS} socketio_ping_interval 300ms;
+                         socketio_ping_timeout 4s; socketio_send_buffer 4k;`,
+              zone: 'zone=app:1m log=64m', api: 'client_max_body_size 8m;',
+          }, slowUpgrade);
 }
 
 
@@ -126,4 +132,31 @@ async function slowDisconnect(nginx) {
 
     assert.equal((await counters(nginx)).slow_closed, 1);
     ws.close();
+}
+
+
+async function slowUpgrade(nginx) {
+    const session = await Polling.open(nginx.url);
+    const id = await session.connect();
+
+    assert.deepEqual(await session.poll(), ['2'], 'a ping');
+
+    for (let i = 0; i < 2; i++) {
+        await nginx.publish({ rooms: [id], event: 'e',
+                              data: 'x'.repeat(7000000) });
+    }
+
+    const ws = await WebSocketRaw.open(nginx.url, { sid: session.sid });
+
+    await ws.send('2probe');
+    assert.equal(await ws.recv(), '3probe');
+    ws.socket.pause();
+    await ws.send('5');
+    await until(async () => (await counters(nginx)).slow_closed === 1,
+                'the slow client is closed');
+    ws.close();
+
+    /* the time of the pong, which nobody waits for any more, comes and goes */
+    await sleep(5000);
+    assert.equal((await counters(nginx)).pings_timed_out, 0);
 }
