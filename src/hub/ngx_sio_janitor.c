@@ -12,7 +12,8 @@
 #define NGX_SIO_JANITOR_SLICE  8192     /* cells, or an eighth of the zone */
 
 
-static void ngx_sio_janitor_reap(const ngx_array_t *zones, ngx_uint_t slot);
+static void ngx_sio_janitor_reap(const ngx_array_t *zones,
+    ngx_sio_worker_t dead);
 static void ngx_sio_janitor_orphans(ngx_sio_zone_t *zone,
     ngx_sio_worker_t dead);
 static void ngx_sio_janitor_orphan(ngx_sio_zone_t *zone, uint32_t cell,
@@ -29,6 +30,7 @@ ngx_sio_janitor(const ngx_array_t *zones)
 {
     ngx_uint_t          i;
     ngx_sio_zone_t    **zone;
+    ngx_sio_worker_t    worker;
     ngx_atomic_uint_t   due;
 
     due = ngx_sio_slots->janitor;
@@ -41,8 +43,16 @@ ngx_sio_janitor(const ngx_array_t *zones)
     }
 
     for (i = 0; i < NGX_SIO_SLOTS; i++) {
-        if (ngx_sio_slots->slot[i].pid != 0 && !ngx_sio_slot_alive(i)) {
-            ngx_sio_janitor_reap(zones, i);
+        if (ngx_sio_slots->slot[i].pid == 0) {
+            continue;
+        }
+
+        /* noted first: by the end the slot may be somebody else's */
+
+        worker = ((uint64_t) ngx_sio_slots->slot[i].epoch << 8) | (i + 1);
+
+        if (!ngx_sio_slot_alive(i) && ngx_sio_worker_current(worker)) {
+            ngx_sio_janitor_reap(zones, worker);
         }
     }
 
@@ -55,19 +65,16 @@ ngx_sio_janitor(const ngx_array_t *zones)
 
 
 static void
-ngx_sio_janitor_reap(const ngx_array_t *zones, ngx_uint_t slot)
+ngx_sio_janitor_reap(const ngx_array_t *zones, ngx_sio_worker_t dead)
 {
-    ngx_uint_t          i, n;
+    ngx_uint_t          i, n, slot;
     ngx_sio_zone_t    **zone;
-    ngx_sio_slot_t     *s;
     ngx_sio_stats_t    *stats;
-    ngx_sio_worker_t    dead;
     ngx_atomic_uint_t   pid;
     ngx_atomic_t       *from, *to;
 
-    s = &ngx_sio_slots->slot[slot];
-    pid = s->pid;
-    dead = ((uint64_t) s->epoch << 8) | (slot + 1);
+    slot = ngx_sio_worker_slot(dead);
+    pid = ngx_sio_slots->slot[slot].pid;
     zone = zones->elts;
 
     for (i = 0; i < zones->nelts; i++) {
@@ -83,11 +90,19 @@ ngx_sio_janitor_reap(const ngx_array_t *zones, ngx_uint_t slot)
             from[n] = 0;
         }
 
+    }
+
+    /* with many sessions this takes so long that another worker helps */
+
+    if (ngx_sio_slot_release(dead) != NGX_OK) {
+        return;
+    }
+
+    for (i = 0; i < zones->nelts; i++) {
         ngx_sio_stat(zone[i], workers_reaped, 1);
     }
 
     (void) ngx_atomic_fetch_add(&ngx_sio_slots->reaped, 1);
-    ngx_sio_slot_release(slot);
 
     ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
                   "socketio worker %uA of slot %ui is dead, its sessions have "

@@ -259,7 +259,7 @@ ngx_sio_slots_exit_process(ngx_cycle_t *cycle)
     }
 
     if (ngx_sio_self != NGX_SIO_NO_SLOT) {
-        ngx_sio_slot_release(ngx_sio_self);
+        (void) ngx_sio_slot_release(ngx_sio_self_worker);
         (void) ngx_sio_slot_lock(ngx_sio_self, F_UNLCK);
 
         ngx_sio_self = NGX_SIO_NO_SLOT;
@@ -338,12 +338,23 @@ ngx_sio_pid_alive(ngx_pid_t pid)
 }
 
 
-void
-ngx_sio_slot_release(ngx_uint_t slot)
+/* The epoch decides who of several does it: pid may be the next owner's. */
+
+ngx_int_t
+ngx_sio_slot_release(ngx_sio_worker_t worker)
 {
-    (void) ngx_atomic_fetch_add(&ngx_sio_slots->slot[slot].epoch, 1);
+    ngx_sio_slot_t  *slot;
+
+    slot = &ngx_sio_slots->slot[ngx_sio_worker_slot(worker)];
+
+    if (!ngx_atomic_cmp_set(&slot->epoch, worker >> 8, (worker >> 8) + 1)) {
+        return NGX_DECLINED;
+    }
+
     ngx_memory_barrier();
-    ngx_sio_slots->slot[slot].pid = 0;
+    slot->pid = 0;
+
+    return NGX_OK;
 }
 
 

@@ -105,9 +105,9 @@ ngx_uint_t ngx_sio_pid_alive(ngx_pid_t pid);
 
 /*
  * Makes a dead worker's slot free and its references void.  The caller has
- * cleaned up after it in every zone.
+ * cleaned up after it in every zone.  NGX_DECLINED: somebody else has done it.
  */
-void ngx_sio_slot_release(ngx_uint_t slot);
+ngx_int_t ngx_sio_slot_release(ngx_sio_worker_t worker);
 
 /* Wakes the workers of a mask; this one through a posted event. */
 void ngx_sio_wake(const ngx_sio_mask_t *mask);
