@@ -22,9 +22,6 @@ static void ngx_sio_janitor_expire(ngx_sio_zone_t *zone);
 static ngx_uint_t ngx_sio_janitor_expired(ngx_sio_session_t *s);
 
 
-static uint32_t  ngx_sio_janitor_cell;
-
-
 void
 ngx_sio_janitor(const ngx_array_t *zones)
 {
@@ -206,10 +203,10 @@ ngx_sio_janitor_expire(ngx_sio_zone_t *zone)
 
     for (n = ngx_min(n, sh->session_pool.fresh); n > 0; n--) {
 
-        cell = ++ngx_sio_janitor_cell;
+        cell = (uint32_t) ++sh->janitor;
 
         if (cell >= sh->session_pool.fresh) {
-            ngx_sio_janitor_cell = 0;
+            sh->janitor = 0;
             continue;
         }
 

@@ -17,7 +17,7 @@
 #include "sio_ring.h"
 
 
-#define NGX_SIO_MAGIC  0x53494f31       /* changes with the layout */
+#define NGX_SIO_MAGIC  0x53494f32       /* changes with the layout */
 
 typedef struct {
     uint32_t               magic;
@@ -26,6 +26,7 @@ typedef struct {
     uint64_t               epoch;       /* random: of positions, as offsets */
     uint32_t               seed;        /* of the hashes */
     uint32_t               mask;        /* buckets - 1, of each hash */
+    ngx_atomic_t           janitor;     /* (atomic) session it looked at last */
     ngx_atomic_t           dirty;       /* pid of who changes it right now */
     ngx_sio_mask_t         parked;      /* (atomic) workers with parked polls */
     ngx_atomic_t           unused;      /* (atomic) of test builds */

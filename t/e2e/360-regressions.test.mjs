@@ -34,7 +34,6 @@ function check(name, options, body) {
 }
 
 
-
 function suite() {
     check('a handshake is described within its bound', { location: ROOMS },
           described);
@@ -50,6 +49,10 @@ function suite() {
                          socketio_ping_timeout 4s; socketio_send_buffer 4k;`,
               zone: 'zone=app:1m log=64m', api: 'client_max_body_size 8m;',
           }, slowUpgrade);
+    check('the janitor comes to all sessions of every zone', {
+        location: `${ROOMS} socketio_connect_timeout 5s;`,
+        zone: 'zone=app:32m log=1m; socketio_zone zone=other:1m log=1m',
+    }, everySession);
 }
 
 
@@ -159,4 +162,23 @@ async function slowUpgrade(nginx) {
     /* the time of the pong, which nobody waits for any more, comes and goes */
     await sleep(5000);
     assert.equal((await counters(nginx)).pings_timed_out, 0);
+}
+
+
+async function everySession(nginx) {
+    const agent = new http.Agent({ keepAlive: true, maxSockets: 16 });
+    const count = 8600;
+    let opened = 0;
+
+    await Promise.all(Array.from({ length: 16 }, async () => {
+        while (opened++ < count) {
+            await Polling.open(nginx.url, { agent });
+        }
+    }));
+
+    agent.destroy();
+
+    assert.equal((await counters(nginx)).sessions_opened, count);
+    await until(async () => (await nginx.status()).memory.sessions.used === 0,
+                'all sessions are buried', PATIENCE * 3);
 }
