@@ -13,6 +13,8 @@ static void ngx_sio_membership_link(ngx_sio_shared_t *sh, uint32_t cell,
     uint32_t socket, uint32_t room);
 static uint32_t ngx_sio_membership_closed(ngx_sio_shared_t *sh,
     uint32_t socket, uint32_t room);
+static ngx_uint_t ngx_sio_session_closed(ngx_sio_shared_t *sh,
+    ngx_sio_session_t *s);
 static void ngx_sio_rooms_tell(ngx_sio_change_t *change, ngx_uint_t op,
     ngx_sio_mask_t *wake);
 
@@ -217,11 +219,13 @@ static void
 ngx_sio_room_undo(ngx_sio_change_t *change, ngx_uint_t n)
 {
     uint32_t               m;
+    uint64_t               head;
     ngx_uint_t             i;
     ngx_sio_shared_t      *sh;
     ngx_sio_membership_t  *membership;
 
     sh = change->zone->shared;
+    head = sio_ring_head(sh->log);
 
     for (i = 0; i < n; i++) {
         if (change->cells[i] == 0) {
@@ -232,7 +236,7 @@ ngx_sio_room_undo(ngx_sio_change_t *change, ngx_uint_t n)
                                     change->cells[i]);
         membership = &sh->memberships[m];
 
-        membership->until = sio_ring_head(sh->log);
+        membership->until = head;
         membership->state = NGX_SIO_CLOSED;
         sh->rooms[membership->room].count--;
         sh->sockets[change->socket.cell].rooms--;
@@ -288,7 +292,7 @@ ngx_sio_rooms_leave_locked(ngx_sio_change_t *change, ngx_sio_mask_t *wake)
     ngx_sio_session_sweep_locked(change->zone, so->session);
 
     if (s->transport == NGX_SIO_POLLING
-        && s->memberships > so->rooms + NGX_SIO_MEMBERSHIPS_CLOSED)
+        && ngx_sio_session_closed(sh, s) > NGX_SIO_MEMBERSHIPS_CLOSED)
     {
         /* a client that changes rooms and does not poll: it is too slow */
         ngx_sio_stat(change->zone, slow_closed, 1);
@@ -296,6 +300,24 @@ ngx_sio_rooms_leave_locked(ngx_sio_change_t *change, ngx_sio_mask_t *wake)
     }
 
     return NGX_OK;
+}
+
+
+/* The closed memberships of all its sockets. */
+
+static ngx_uint_t
+ngx_sio_session_closed(ngx_sio_shared_t *sh, ngx_sio_session_t *s)
+{
+    uint32_t    socket;
+    ngx_uint_t  n;
+
+    n = s->memberships;
+
+    for (socket = s->sockets; socket; socket = sh->sockets[socket].sibling) {
+        n -= sh->sockets[socket].rooms;
+    }
+
+    return n;
 }
 
 

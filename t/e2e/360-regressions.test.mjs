@@ -53,6 +53,9 @@ function suite() {
         location: `${ROOMS} socketio_connect_timeout 5s;`,
         zone: 'zone=app:32m log=1m; socketio_zone zone=other:1m log=1m',
     }, everySession);
+    check('rooms of other namespaces do not make a client slow', {
+        location: `${ROOMS} socketio_limit_rooms 1000;`,
+    }, manyRooms);
 }
 
 
@@ -181,4 +184,20 @@ async function everySession(nginx) {
     assert.equal((await counters(nginx)).sessions_opened, count);
     await until(async () => (await nginx.status()).memory.sessions.used === 0,
                 'all sessions are buried', PATIENCE * 3);
+}
+
+
+async function manyRooms(nginx) {
+    const session = await Polling.open(nginx.url);
+    const rooms = Array.from({ length: 250 }, (_, i) => `r${i}`);
+
+    await session.connect();
+    await session.connect('/n1');
+    await session.ack(0, ['join', rooms]);
+    await session.ack(1, ['join', rooms.map((room) => `more${room}`)]);
+    await session.ack(2, ['join', 'a'], '/n1');
+    await session.ack(3, ['leave', 'a'], '/n1');
+    await session.ack(4, ['leave', 'r1']);
+    assert.equal((await counters(nginx)).slow_closed, 0);
+    await session.close();
 }
