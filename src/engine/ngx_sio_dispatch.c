@@ -37,9 +37,6 @@ static ngx_int_t ngx_sio_dispatch_restore(ngx_sio_peer_t *peer,
     const ngx_sio_loaded_t *loaded);
 
 
-#define NGX_SIO_LOADED_MAX  256         /* sockets of one session */
-
-
 ngx_int_t
 ngx_sio_dispatch_text(ngx_sio_peer_t *peer, sio_span_t text)
 {
@@ -414,9 +411,9 @@ ngx_sio_dispatch_load(ngx_sio_peer_t *peer)
 {
     ngx_uint_t  i, n;
 
-    static ngx_sio_loaded_t  loaded[NGX_SIO_LOADED_MAX];
+    static ngx_sio_loaded_t  loaded[NGX_SIO_SESSION_SOCKETS];
 
-    n = ngx_sio_dispatch_collect(peer, loaded, NGX_SIO_LOADED_MAX);
+    n = ngx_sio_dispatch_collect(peer, loaded, NGX_SIO_SESSION_SOCKETS);
 
     for (i = 0; i < n; i++) {
         if (ngx_sio_dispatch_restore(peer, &loaded[i]) != NGX_OK) {

@@ -15,6 +15,11 @@
 #include "ngx_sio_log.h"
 
 
+/* Sockets of one session, and of these closed ones that wait for a poll. */
+#define NGX_SIO_SESSION_SOCKETS  256
+#define NGX_SIO_SESSION_CLOSED   32
+
+
 typedef struct {
     uint32_t           endpoint;
     uint8_t            transport;       /* NGX_SIO_POLLING or _WEBSOCKET */

@@ -8,6 +8,8 @@
 #include "ngx_sio_test.h"
 
 
+static ngx_uint_t ngx_sio_session_crowded(ngx_sio_shared_t *sh,
+    ngx_sio_session_t *s);
 static ngx_int_t ngx_sio_socket_fill(ngx_sio_shared_t *sh,
     ngx_sio_socket_t *socket, sio_span_t namespace, ngx_uint_t limit);
 static uint32_t ngx_sio_namespace_limited(ngx_sio_shared_t *sh,
@@ -38,7 +40,7 @@ ngx_sio_socket_open(ngx_sio_zone_t *zone, ngx_sio_connect_t *connect)
     }
 
     rc = NGX_DECLINED;
-    cell = ngx_sio_socket_cell(sh);
+    cell = ngx_sio_session_crowded(sh, s) ? 0 : ngx_sio_socket_cell(sh);
     if (cell == 0) {
         goto done;
     }
@@ -87,6 +89,26 @@ done:
     }
 
     return rc;
+}
+
+
+/* A client that connects, disconnects and does not poll keeps its cells. */
+
+static ngx_uint_t
+ngx_sio_session_crowded(ngx_sio_shared_t *sh, ngx_sio_session_t *s)
+{
+    uint32_t    socket;
+    ngx_uint_t  n, closed;
+
+    n = 0;
+    closed = 0;
+
+    for (socket = s->sockets; socket; socket = sh->sockets[socket].sibling) {
+        n++;
+        closed += sh->sockets[socket].state == NGX_SIO_CLOSED;
+    }
+
+    return n >= NGX_SIO_SESSION_SOCKETS || closed >= NGX_SIO_SESSION_CLOSED;
 }
 
 

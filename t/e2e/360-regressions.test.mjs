@@ -56,6 +56,8 @@ function suite() {
     check('rooms of other namespaces do not make a client slow', {
         location: `${ROOMS} socketio_limit_rooms 1000;`,
     }, manyRooms);
+    check('connecting again and again without a poll', { location: ROOMS },
+          manySockets);
 }
 
 
@@ -199,5 +201,28 @@ async function manyRooms(nginx) {
     await session.ack(3, ['leave', 'a'], '/n1');
     await session.ack(4, ['leave', 'r1']);
     assert.equal((await counters(nginx)).slow_closed, 0);
+    await session.close();
+}
+
+
+async function manySockets(nginx) {
+    const session = await Polling.open(nginx.url);
+
+    for (let i = 0; i < 20; i++) {
+        await session.send(...Array(500).fill(['40', '41']).flat());
+    }
+
+    const { sockets } = (await nginx.status()).memory;
+
+    assert.ok(sockets.used <= 256, `${sockets.used} sockets of one session`);
+
+    /* whoever polls may connect again */
+
+    for (let answers = 0; answers < 10000; /* void */) {
+        answers += (await session.poll()).length;
+    }
+
+    await session.send('40');
+    assert.match((await session.poll())[0], /^40\{"sid"/);
     await session.close();
 }
