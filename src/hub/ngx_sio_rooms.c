@@ -236,7 +236,9 @@ ngx_sio_room_undo(ngx_sio_change_t *change, ngx_uint_t n)
                                     change->cells[i]);
         membership = &sh->memberships[m];
 
-        membership->until = head;
+        /* an empty interval goes at once, whatever has been polled */
+
+        membership->until = membership->from == head ? 0 : head;
         membership->state = NGX_SIO_CLOSED;
         sh->rooms[membership->room].count--;
         sh->sockets[change->socket.cell].rooms--;

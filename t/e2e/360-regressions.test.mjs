@@ -58,6 +58,8 @@ function suite() {
     }, manyRooms);
     check('connecting again and again without a poll', { location: ROOMS },
           manySockets);
+    check('refused joins leave nothing behind', { location: ROOMS },
+          refusedJoins);
 }
 
 
@@ -224,5 +226,24 @@ async function manySockets(nginx) {
 
     await session.send('40');
     assert.match((await session.poll())[0], /^40\{"sid"/);
+    await session.close();
+}
+
+
+async function refusedJoins(nginx) {
+    const session = await Polling.open(nginx.url);
+
+    await session.connect();
+
+    for (let i = 0; i < 50; i++) {
+        const rooms = Array.from({ length: 200 }, (_, k) => `r${i}.${k}`);
+
+        await session.send(`42${JSON.stringify(['join', rooms])}`);
+    }
+
+    const { memory } = await nginx.status();
+
+    assert.equal(memory.memberships.used, 0);
+    assert.equal(memory.rooms.used, 0);
     await session.close();
 }
