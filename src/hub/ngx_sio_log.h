@@ -76,7 +76,7 @@ typedef enum {
     NGX_SIO_CTL_POLL_CLOSED,            /* answer it with a close packet */
     NGX_SIO_CTL_POLL_GONE,              /* answer it with 400 */
     NGX_SIO_CTL_POST_GONE,              /* abort the POST in flight */
-    NGX_SIO_CTL_REFRESH                 /* the parked session's rooms changed */
+    NGX_SIO_CTL_REFRESH                 /* look at the parked session again */
 } ngx_sio_control_op_t;
 
 typedef struct {

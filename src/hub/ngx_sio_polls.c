@@ -427,7 +427,15 @@ ngx_sio_post_end(ngx_sio_zone_t *zone, ngx_sio_post_t *post, ngx_uint_t ok)
 void
 ngx_sio_session_pong(ngx_sio_zone_t *zone, ngx_sio_ref_t session)
 {
+    ngx_sio_mask_t      wake;
+    ngx_sio_control_t   control;
     ngx_sio_session_t  *s;
+
+    ngx_memzero(&wake, sizeof(ngx_sio_mask_t));
+    ngx_memzero(&control, sizeof(ngx_sio_control_t));
+
+    control.op = NGX_SIO_CTL_REFRESH;
+    control.session = session;
 
     ngx_sio_lock(zone);
 
@@ -437,7 +445,14 @@ ngx_sio_session_pong(ngx_sio_zone_t *zone, ngx_sio_ref_t session)
         s->ping_sent = 0;
         s->ping_due = ngx_current_msec + s->interval;
         s->deadline = s->ping_due + s->timeout;
+
+        if (s->poll) {
+            /* a GET that came before the pong waits for no ping yet */
+            ngx_sio_control_locked(zone, s->poll, &control, &wake);
+        }
     }
 
     ngx_sio_unlock(zone);
+
+    ngx_sio_wake(&wake);
 }

@@ -60,6 +60,9 @@ function suite() {
           manySockets);
     check('refused joins leave nothing behind', { location: ROOMS },
           refusedJoins);
+    check('a pong moves the ping of the GET that waits already', {
+        location: `socketio_ping_interval 400ms; socketio_ping_timeout 1h;`,
+    }, pongWhileParked);
 }
 
 
@@ -245,5 +248,21 @@ async function refusedJoins(nginx) {
 
     assert.equal(memory.memberships.used, 0);
     assert.equal(memory.rooms.used, 0);
+    await session.close();
+}
+
+
+async function pongWhileParked(nginx) {
+    const session = await Polling.open(nginx.url);
+
+    await session.connect();
+    assert.deepEqual(await session.poll(), ['2']);
+
+    const { parked } = await session.park();
+
+    await until(async () => (await nginx.status()).counters.sockets_opened,
+                'the worker has seen the GET');
+    await session.send('3');
+    assert.equal((await parked).body, '2');
     await session.close();
 }
