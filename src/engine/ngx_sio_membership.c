@@ -81,8 +81,11 @@ ngx_sio_membership_join(ngx_sio_presence_t *presence,
 {
     ngx_int_t          rc;
     ngx_uint_t         i;
+    ngx_sio_peer_t    *peer;
     ngx_sio_change_t   change;
     uint32_t           cells[NGX_SIO_REQUEST_ROOMS];
+
+    peer = presence->peer;
 
     if (ngx_sio_membership_judge(presence, request)) {
         return ngx_sio_membership_refuse(presence, request,
@@ -91,7 +94,7 @@ ngx_sio_membership_join(ngx_sio_presence_t *presence,
 
     ngx_memzero(&change, sizeof(ngx_sio_change_t));
 
-    change.zone = presence->peer->reader->zone;
+    change.zone = peer->reader->zone;
     change.socket = presence->socket;
     change.rooms = request->rooms;
     change.n = request->n;
@@ -113,10 +116,21 @@ ngx_sio_membership_join(ngx_sio_presence_t *presence,
 
     ngx_sio_stat(change.zone, joins, request->n);
 
+    if (peer->kind == NGX_SIO_PEER_WEBSOCKET) {
+
+        /* a leave that the server has ordered before must not undo this */
+
+        ngx_sio_reader_catch_up(peer->reader, change.position);
+
+        if (peer->closing) {
+            return NGX_OK;
+        }
+    }
+
     for (i = 0; i < request->n; i++) {
 
         if (cells[i]
-            && presence->peer->kind == NGX_SIO_PEER_WEBSOCKET
+            && peer->kind == NGX_SIO_PEER_WEBSOCKET
             && ngx_sio_presence_listen(presence, NGX_SIO_TO_ROOM, cells[i],
                                        change.position, NGX_SIO_FOREVER)
                != NGX_OK)
