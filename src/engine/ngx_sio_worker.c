@@ -148,6 +148,11 @@ ngx_sio_worker_left(void)
 }
 
 
+/*
+ * An upgrade is allowed to be finished: the stock client is deaf until it times
+ * out when its probe fails after it has paused polling.
+ */
+
 static void
 ngx_sio_worker_move(ngx_uint_t n)
 {
@@ -155,8 +160,11 @@ ngx_sio_worker_move(ngx_uint_t n)
 
     for (reader = ngx_sio_readers; reader; reader = reader->next) {
         ngx_sio_worker_move_polls(reader);
-        n = ngx_sio_worker_move_peers(reader, NGX_SIO_PEER_PROBE, n);
         n = ngx_sio_worker_move_peers(reader, NGX_SIO_PEER_WEBSOCKET, n);
+
+        if ((ngx_msec_int_t) (ngx_sio_drain_end - ngx_current_msec) <= 0) {
+            n = ngx_sio_worker_move_peers(reader, NGX_SIO_PEER_PROBE, n);
+        }
     }
 }
 

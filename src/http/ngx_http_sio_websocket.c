@@ -488,12 +488,15 @@ ngx_http_sio_websocket_detach(ngx_event_t *ev)
 
     if (!ws->peer.closing) {
         ngx_http_sio_ws_transport.flush(&ws->peer);
-        ngx_http_sio_ws_input(ws, rest, n);
     }
 
     if (ngx_exiting) {
         /* the worker may have moved all its clients: nobody waits for this */
         ngx_sio_peer_close(&ws->peer, NGX_SIO_END_RESTART);
+    }
+
+    if (!ws->peer.closing) {
+        ngx_http_sio_ws_input(ws, rest, n);
     }
 
     ngx_free(rest);
