@@ -134,7 +134,7 @@ function configuration(options, place) {
     const listen = part(options.listen, place)
                    || `127.0.0.1:${place.port}`;
 
-    return `daemon off;
+    return `daemon ${options.daemon ? 'on' : 'off'};
 pid nginx.pid;
 error_log error.log ${options.level ?? 'info'};
 worker_processes ${workers};
@@ -301,11 +301,35 @@ class Nginx {
 
         let gone = false;
 
-        this.exited.then(() => { gone = true; });
+        if (this.options.daemon) {
+            gone = !await this.#daemonized();
+
+        } else {
+            this.exited.then(() => { gone = true; });
+        }
+
         await until(async () => gone || await this.#ready(),
                     'nginx accepts', PATIENCE * 3);
 
         return !gone;
+    }
+
+    /* The child has forked the master and ends. */
+    async #daemonized() {
+        this.child.ref();
+        await this.exited;
+
+        if (this.child.exitCode !== 0) {
+            return false;
+        }
+
+        this.successor = await until(() => {
+            const file = path.join(this.prefix, 'nginx.pid');
+
+            return fs.existsSync(file) && Number(this.read('nginx.pid'));
+        }, 'the daemon has a pid');
+
+        return true;
     }
 
     async #ready() {
@@ -347,8 +371,17 @@ class Nginx {
     /* The worker processes that this master has now, leaving ones included. */
     workers() {
         return processesIn(this.prefix)
-            .filter((p) => p.ppid === this.child.pid)
+            .filter((p) => p.ppid === this.master)
             .map((p) => p.pid);
+    }
+
+    /* The master's pid: of a daemon, or after a binary upgrade, not the child. */
+    get master() {
+        return this.successor ?? this.child.pid;
+    }
+
+    succeededBy(pid) {
+        this.successor = pid;
     }
 
     /*
@@ -361,7 +394,7 @@ class Nginx {
         this.options = { ...this.options, ...changes };
         this.config = configuration(this.options, this);
         this.#write('nginx.conf', this.config);
-        process.kill(this.child.pid, 'SIGHUP');
+        process.kill(this.master, 'SIGHUP');
 
         const wanted = this.options.workers ?? 1;
 
@@ -474,7 +507,12 @@ class Nginx {
         const faults = [];
         const gone = () => processesIn(this.prefix).length === 0;
 
-        if (this.child.exitCode !== null || this.child.signalCode !== null) {
+        if (this.successor) {
+            process.kill(this.successor, signal);
+
+        } else if (this.child.exitCode !== null
+                   || this.child.signalCode !== null)
+        {
             faults.push('the master was gone before the end of the test');
 
         } else {
@@ -586,7 +624,7 @@ process.on('exit', (code) => {
  * socketio_zone, null for none), drain, listen, port, level, and the parts
  * main, events, http, server, location, api, which are inserted in their
  * blocks (location, api: null leaves the location out).  config is such a part
- * that is the whole configuration.  mayDie says that a worker may kill itself
+ * that is the whole configuration; daemon starts it in the background.  mayDie says that a worker may kill itself
  * with signal 9, as the test build does when told to.  expectEmerg allows
  * [emerg] in the log, for tests that reload a broken configuration.
  */

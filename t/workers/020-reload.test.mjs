@@ -210,6 +210,46 @@ test('a handshake that a leaving worker was in the middle of', async () => {
 });
 
 
+/*
+ * Were the probe closed once it is answered, the stock client would have paused
+ * polling for nothing and be deaf until it times out.
+ */
+test('an upgrade that has begun is finished by a leaving worker', async () => {
+    const session = await Polling.open(nginx.url);
+    const id = await session.connect();
+    const ws = await WebSocketRaw.open(nginx.url, { sid: session.sid });
+    const old = await ownerOf(nginx, ws.socket);
+    const draining = async () => (await nginx.status()).workers
+        .find((w) => w.pid === old)?.draining;
+
+    await ws.send('2probe');
+    assert.equal(await ws.recv(), '3probe');
+
+    const { parked } = await session.park();
+
+    assert.equal((await parked).body, '6');
+    await nginx.reload();
+    await until(draining, 'the old worker is leaving');
+    await nginx.publish({ rooms: id, event: 'e', data: 1 });
+    await ws.send('5');
+    assert.equal(await ws.recv(), '42["e",1]');
+    assert.equal(await ws.end(), 1012);
+    await exited(nginx, [old]);
+
+    /* one that never says "5" is not waited for longer than the drain */
+    const idle = await Polling.open(nginx.url);
+    const probe = await WebSocketRaw.open(nginx.url, { sid: idle.sid });
+    const next = await ownerOf(nginx, probe.socket);
+
+    await probe.send('2probe');
+    assert.equal(await probe.recv(), '3probe');
+    await nginx.reload();
+    assert.equal(await probe.end(DRAIN + PATIENCE), 1012);
+    await exited(nginx, [next]);
+    await idle.close();
+});
+
+
 describe('stock clients', () => {
     for (const mode of ['polling', 'websocket', 'upgrade']) {
         test(`on ${mode}, over three reloads`, async () => {

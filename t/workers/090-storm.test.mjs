@@ -20,7 +20,7 @@ import { PATIENCE, until } from '../lib/nginx.mjs';
 import { cluster, SILENCE } from './lib/cluster.mjs';
 import { judge, Ledger, tick } from './lib/journal.mjs';
 import { closeMembers } from './lib/member.mjs';
-import { drained } from './lib/processes.mjs';
+import { drained, exited } from './lib/processes.mjs';
 import { Random } from './lib/random.mjs';
 
 const SECONDS = Number(process.env.STORM_SECONDS ?? 15);
@@ -60,7 +60,7 @@ function publishers(ledger, seed) {
 }
 
 
-/* As nginx.kill(), while other workers may be leaving. */
+/* As nginx.kill(), while other workers may be leaving; it is reaped, too. */
 function kill(nginx, pid) {
     nginx.killed.add(pid);
     process.kill(pid, 'SIGKILL');
@@ -69,16 +69,45 @@ function kill(nginx, pid) {
         const { workers } = await nginx.status().catch(() => ({}));
         const now = nginx.workers();
 
-        return workers && !now.includes(pid)
+        return workers && !workers.some((w) => w.pid === pid)
                && workers.filter((w) => !w.draining && now.includes(w.pid))
                    .length === WORKERS;
     }, `a worker in place of ${pid}`, PATIENCE * 2);
 }
 
 
-/* Kills and reloads; returns what was done and when. */
+/* Kills a worker that is not leaving anyway. */
+async function killOne(nginx, random) {
+    const { workers } = await nginx.status().catch(() => ({ workers: [] }));
+    const staying = workers.filter((w) => !w.draining).map((w) => w.pid);
+    const now = nginx.workers();
+
+    if (staying.length === WORKERS && staying.every((p) => now.includes(p))) {
+        await kill(nginx, random.pick(staying));
+    }
+}
+
+
+/* Resolves when the old workers are there no more. */
+async function reload(nginx) {
+    const old = nginx.workers();
+
+    await nginx.reload();
+
+    return { gone: exited(nginx, old, PATIENCE * 3) };
+}
+
+
+/* Kills and reloads; returns what was done, from when to when. */
 async function trouble(storm, nginx, random) {
     const troubles = [];
+    const leaving = [];
+
+    /* what has happened to a connection may be read a little later */
+    const over = async (one) => {
+        await storm.pause(300, 300);
+        one.to = tick();
+    };
 
     while (storm.going) {
         await storm.pause(300, 1500);
@@ -94,19 +123,17 @@ async function trouble(storm, nginx, random) {
         storm.counts(what);
 
         if (what === 'kill') {
-            const { workers } = await nginx.status().catch(() => ({}));
-            const staying = (workers ?? []).filter((w) => !w.draining)
-                .map((w) => w.pid).filter((pid) =>
-                    nginx.workers().includes(pid));
-
-            if (staying.length === WORKERS) {
-                await kill(nginx, random.pick(staying));
-            }
+            await killOne(nginx, random);
+            leaving.push(over(one));
 
         } else {
-            await nginx.reload();
+            const { gone } = await reload(nginx);
+
+            leaving.push(gone.then(() => over(one)));
         }
     }
+
+    await Promise.all(leaving);
 
     return troubles;
 }
@@ -116,7 +143,7 @@ async function trouble(storm, nginx, random) {
 function excused(member, troubles) {
     const why = member.journal.end;
     const since = (at, what) => troubles.some((t) =>
-        t.from < member.endedAt && (t.lasting > at || t.to > at)
+        t.from < member.endedAt && t.to > at
         && (what === undefined || t.what === what));
 
     /* WebSockets of an old worker, of a killed one */
@@ -131,6 +158,17 @@ function excused(member, troubles) {
     /* a connection that broke, a session whose poll had died in flight */
     if (/^ECONN|socket hang up|EPIPE/.test(why)) {
         return since(member.since);
+    }
+
+    /* of stock clients */
+    if (/^transport (close|error)$/.test(why)) {
+        return since(member.born);
+    }
+
+    /* one whose upgrade's WebSocket was killed has paused polling for ever */
+    if (why === 'ping timeout') {
+        return member.journal.name.startsWith('stock upgrade')
+               && since(member.born, 'kill');
     }
 
     return /400 /.test(why) && since(member.since, 'kill');

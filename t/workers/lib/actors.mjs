@@ -169,8 +169,11 @@ export function stockActor(storm, mode) {
         reconnectionDelayMax: 400,
     });
     let journal = null;
+    let born;
 
     socket.on('connect', () => {
+        born = tick();
+
         const mine = new Journal(`stock ${mode} ${socket.id}`);
 
         journal = mine;
@@ -194,8 +197,9 @@ export function stockActor(storm, mode) {
         journal.ends(reason);
         storm.counts(`stock: ${reason}`);
 
-        if (reason === 'io server disconnect') {
-            storm.faults.push(`${journal.name}: ${reason}`);
+        if (reason !== 'io client disconnect') {
+            storm.drops.push({ journal, born, since: born,
+                               endedAt: tick() });
         }
     });
 

@@ -79,7 +79,7 @@ export class Member {
 
     /* Only the first reason counts. */
     #end(why, stays = false) {
-        this.journal.ends(why);
+        this.journal.ends(this.leaving ?? why);
         this.endedAt ??= tick();
         open.delete(this);
 
@@ -315,6 +315,9 @@ export class Member {
             return;
         }
 
+        /* the server may be faster than the answer to the last POST */
+        this.leaving = `itself: ${how}`;
+
         if (how === 'close') {
             await this.send('1');
 
@@ -322,7 +325,7 @@ export class Member {
             await this.send('41');
         }
 
-        this.#end(`itself: ${how}`, how === 'silent');
+        this.#end(null, how === 'silent');
     }
 
     /* Resolves when the event has come; the session must not end before. */

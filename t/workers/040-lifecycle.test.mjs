@@ -1,0 +1,324 @@
+/*
+ * The ways in which nginx starts, is asked things, is replaced and ends, all of
+ * which a module can break.
+ */
+
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import fs from 'node:fs';
+import path from 'node:path';
+import { afterEach, describe, test } from 'node:test';
+
+import { closeAll, connect, once, waitAll } from '../lib/client.mjs';
+import { PATIENCE, startNginx, until } from '../lib/nginx.mjs';
+import { Polling, WebSocketRaw, openSession } from '../lib/raw.mjs';
+import { HEARTBEAT } from './lib/cluster.mjs';
+import { Member, closeMembers } from './lib/member.mjs';
+import { ownerOf } from './lib/processes.mjs';
+
+
+/* An upgrade executes argv[0] again, which therefore must be a path. */
+const BINARY = [process.env.TEST_NGINX_BINARY ?? 'nginx']
+    .flatMap((name) => name.includes('/') ? [name]
+        : `${process.env.PATH}:/usr/sbin`.split(':')
+            .map((dir) => path.join(dir, name)))
+    .find((name) => fs.existsSync(name));
+
+
+afterEach(async () => {
+    await closeMembers();
+    closeAll();
+});
+
+
+function start(options) {
+    return startNginx({ workers: 2, location: HEARTBEAT, binary: BINARY,
+                        ...options });
+}
+
+
+function run(nginx, ...args) {
+    return spawnSync(BINARY, ['-p', `${nginx.prefix}/`,
+                              '-e', `${nginx.prefix}/error.log`,
+                              '-c', `${nginx.prefix}/nginx.conf`, ...args],
+                     { cwd: nginx.prefix, encoding: 'utf8' });
+}
+
+
+function descriptors(pid) {
+    return fs.readdirSync(`/proc/${pid}/fd`).length;
+}
+
+
+/* Nobody accepts at the port any more. */
+async function refused(port) {
+    const ws = new WebSocketRaw(`http://127.0.0.1:${port}`);
+
+    await ws.shaken;
+    assert.equal(ws.status, 0, 'the port is closed');
+}
+
+
+/* A client of each kind gets an event; returns them. */
+async function served(nginx, room = 'r') {
+    const members = [await Member.open(nginx),
+                     await Member.open(nginx, { transport: 'websocket' }),
+                     await Member.open(nginx)];
+
+    await members[2].upgrade();
+    await waitAll(members.map((m) => m.join(room)));
+    await reached(nginx, members, room);
+
+    return members;
+}
+
+
+let events = 0;
+
+async function reached(nginx, members, room = 'r') {
+    const id = ++events;
+
+    await nginx.publish({ rooms: room, event: 'e', data: id });
+    await waitAll(members.map((m) => m.until(id)));
+}
+
+
+for (const flag of ['-t', '-T']) {
+    test(`nginx ${flag} beside a running server`, async () => {
+        const nginx = await start();
+        const members = await served(nginx);
+        const before = await nginx.status();
+        const workers = nginx.workers();
+        const fds = descriptors(nginx.master);
+
+        for (let i = 0; i < 5; i++) {
+            const { status, stderr, stdout } = run(nginx, flag);
+
+            assert.equal(status, 0, stderr);
+            assert.match(stderr, /test is successful/);
+            assert.equal(/socketio_zone/.test(stdout), flag === '-T');
+            await reached(nginx, members);
+        }
+
+        const after = await nginx.status();
+
+        assert.deepEqual(nginx.workers(), workers);
+        assert.equal(descriptors(nginx.master), fds);
+        assert.deepEqual(after.workers, before.workers);
+        assert.deepEqual(after.memory, before.memory);
+        assert.equal(after.log.epoch, before.log.epoch);
+        assert.ok(members.every((m) => !m.ended));
+        await closeMembers();
+        await nginx.stop();
+    });
+}
+
+
+test('reloads leave no descriptors behind in the master', async () => {
+    const nginx = await start();
+    const counts = [];
+
+    for (let i = 0; i < 4; i++) {
+        const old = nginx.workers();
+
+        await nginx.reload();
+        await until(() => !nginx.workers().some((pid) => old.includes(pid)),
+                    'old workers exit');
+        counts.push(descriptors(nginx.master));
+    }
+
+    assert.equal(counts[3], counts[1], counts.join());
+    await nginx.stop();
+});
+
+
+test('master_process off', async () => {
+    const nginx = await start({ workers: 1, main: 'master_process off;' });
+
+    await served(nginx);
+
+    const { workers } = await nginx.status();
+
+    assert.deepEqual(workers.map((w) => w.pid), [nginx.master]);
+    await closeMembers();
+    await nginx.stop();
+});
+
+
+test('daemon on', async () => {
+    const nginx = await start({ daemon: true });
+    const members = await served(nginx);
+
+    await nginx.reload();
+    await reached(nginx, members.filter((m) => !m.ended));
+    await reached(nginx, await served(nginx));
+    await closeMembers();
+    await nginx.stop();
+    await refused(nginx.port);
+});
+
+
+for (const signal of ['SIGTERM', 'SIGQUIT', 'SIGINT']) {
+    test(`${signal} leaves no process and no socket`, async () => {
+        const nginx = await start({ workers: 4 });
+        const members = (await waitAll(Array.from({ length: 8 },
+            () => served(nginx)))).flat();
+        const silent = await Polling.open(nginx.url);
+
+        await silent.connect();
+
+        const gone = members.map((m) => m.gone);
+
+        await nginx.stop({ signal });
+        await waitAll(gone);
+        await refused(nginx.port);
+    });
+}
+
+
+for (const signal of ['SIGTERM', 'SIGQUIT']) {
+    test(`${signal} to one worker`, async () => {
+        const nginx = await start({ workers: 2 });
+        const members = (await waitAll(Array.from({ length: 6 },
+            () => served(nginx)))).flat();
+        const [pid] = nginx.workers();
+        const theirs = [];
+
+        for (const member of members.filter((m) => m.ws)) {
+            if (await ownerOf(nginx, member.ws.socket) === pid) {
+                theirs.push(member);
+            }
+        }
+
+        assert.ok(theirs.length > 0);
+        await nginx.kill(pid, signal);
+        await waitAll(theirs.map((m) => m.gone));
+        await until(async () => {
+            const { workers } = await nginx.status();
+
+            return workers.length === 2 && workers.every((w) => w.pid !== pid);
+        }, 'another one has its place');
+
+        const rest = members.filter((m) => !m.ended);
+
+        assert.ok(rest.length > 0);
+        await reached(nginx, rest);
+        await reached(nginx, await served(nginx));
+
+        if (signal === 'SIGQUIT') {
+            assert.ok(theirs.every((m) => m.journal.end === 'close 1012'));
+            assert.ok(members.every((m) => m.ws || !m.ended),
+                      'polling sessions went on');
+        }
+
+        await closeMembers();
+        await nginx.stop();
+    });
+}
+
+
+/* An nginx ignores USR2 unless it is a daemon. */
+describe('a binary upgrade (USR2)', () => {
+    const upgrade = async (nginx) => {
+        const old = nginx.master;
+
+        process.kill(old, 'SIGUSR2');
+
+        return until(() => {
+            const pid = fs.existsSync(path.join(nginx.prefix, 'nginx.pid'))
+                        && Number(nginx.read('nginx.pid'));
+
+            return pid && pid !== old && pid;
+        }, 'a new master', PATIENCE * 3);
+    };
+
+    /* Workers of a master; the harness only knows those of one. */
+    const ready = (nginx, master) => until(() => {
+        const ps = spawnSync('ps', ['-o', 'pid=', '--ppid', String(master)],
+                             { encoding: 'utf8' });
+
+        return ps.stdout.trim().split(/\s+/).filter(Boolean).length === 2;
+    }, 'workers of the new master', PATIENCE * 3);
+
+    test('goes through', async () => {
+        const nginx = await start({ daemon: true });
+        const old = nginx.master;
+        const sockets = await waitAll(['polling', 'websocket', 'upgrade']
+            .map((mode) => connect(nginx, { mode, reconnection: true,
+                                            reconnectionDelay: 20,
+                                            reconnectionDelayMax: 200 })));
+        const reasons = [];
+
+        sockets.forEach((s) => s.on('disconnect', (r) => reasons.push(r)));
+
+        const master = await upgrade(nginx);
+
+        await ready(nginx, master);
+        process.kill(old, 'SIGQUIT');
+        nginx.succeededBy(master);
+        await until(() => !fs.existsSync(`/proc/${old}`), 'the old one ends',
+                    PATIENCE * 3);
+        await until(() => sockets.every((s) => s.connected),
+                    'all are connected to the new one', PATIENCE * 3);
+
+        /* who is on his way out has not heard of it yet */
+        await until(async () => {
+            const { matched } = await nginx.publish({ event: 'e' });
+
+            return matched === 3;
+        }, 'all are in the new one', PATIENCE * 3);
+
+        const got = sockets.map((s) => once(s, 'last'));
+
+        await nginx.publish({ event: 'last', data: 1 });
+        await waitAll(got);
+        assert.ok(!reasons.includes('io server disconnect'), reasons.join());
+        closeAll();
+        await nginx.stop();
+    });
+
+    test('is called off', async () => {
+        const nginx = await start({ daemon: true });
+        const ws = await Member.open(nginx, { transport: 'websocket' });
+
+        await ws.join('r');
+
+        const master = await upgrade(nginx);
+
+        await ready(nginx, master);
+        process.kill(master, 'SIGQUIT');
+        await until(() => !fs.existsSync(`/proc/${master}`)
+                          && Number(nginx.read('nginx.pid'))
+                             === nginx.master,
+                    'the old master is alone again', PATIENCE * 3);
+        await reached(nginx, [ws, ...await served(nginx)]);
+        await closeMembers();
+        await nginx.stop();
+    });
+});
+
+
+test('cache helper processes are no workers', async () => {
+    const nginx = await start({
+        http: 'proxy_cache_path cache keys_zone=c:1m inactive=1m;',
+    });
+    const processes = nginx.workers();
+
+    assert.ok(processes.length >= 3, 'a cache manager is among them');
+
+    const { workers } = await nginx.status();
+
+    assert.equal(workers.length, 2);
+
+    const members = await served(nginx);
+    const helper = processes.find((pid) =>
+        !workers.some((w) => w.pid === pid)
+        && /cache manager/.test(fs.readFileSync(`/proc/${pid}/cmdline`,
+                                                'utf8')));
+
+    await nginx.kill(helper, 'SIGTERM');
+    await reached(nginx, members);
+    assert.deepEqual((await nginx.status()).workers, workers);
+    await closeMembers();
+    await nginx.stop();
+});
