@@ -17,7 +17,9 @@ typedef struct {
 static void ngx_sio_replay_add(ngx_sio_replay_t *replay, uint32_t kind,
     uint32_t id, uint32_t socket);
 static ngx_int_t ngx_sio_replay_collect(const ngx_sio_replay_t *replay,
-    const ngx_sio_interest_t *interest, ngx_sio_positions_t *positions);
+    ngx_sio_interest_t *interest, ngx_sio_positions_t *positions);
+static uint64_t ngx_sio_replay_start(const ngx_sio_replay_t *replay,
+    const ngx_sio_interest_t *interest);
 static ngx_int_t ngx_sio_positions_push(ngx_sio_positions_t *positions,
     uint64_t position);
 static int ngx_libc_cdecl ngx_sio_positions_compare(const void *one,
@@ -199,14 +201,14 @@ ngx_sio_replay_run(const ngx_sio_replay_t *replay, ngx_sio_replay_pt handler,
 
 static ngx_int_t
 ngx_sio_replay_collect(const ngx_sio_replay_t *replay,
-    const ngx_sio_interest_t *interest, ngx_sio_positions_t *positions)
+    ngx_sio_interest_t *interest, ngx_sio_positions_t *positions)
 {
     uint64_t                position, from;
     ngx_uint_t              i;
     ngx_sio_record_view_t   view;
 
     from = ngx_max(replay->from, interest->from);
-    position = interest->last;
+    position = ngx_sio_replay_start(replay, interest);
 
     while (position && position >= from) {
 
@@ -232,7 +234,43 @@ ngx_sio_replay_collect(const ngx_sio_replay_t *replay,
         }
     }
 
+    interest->last = position;
+
     return NGX_OK;
+}
+
+
+/*
+ * A client that joins and leaves a busy room again and again has many closed
+ * intervals there, the newest first: the walk for one goes on where that for
+ * the one before has come to, so that all of them cost one walk.
+ */
+
+static uint64_t
+ngx_sio_replay_start(const ngx_sio_replay_t *replay,
+    const ngx_sio_interest_t *interest)
+{
+    ngx_uint_t           n;
+    ngx_sio_interest_t  *newer;
+
+    if (interest->until == NGX_SIO_FOREVER) {
+        return interest->last;
+    }
+
+    n = interest - replay->interests;
+
+    while (n-- > 0) {
+        newer = &replay->interests[n];
+
+        if (newer->id == interest->id
+            && newer->kind == interest->kind
+            && newer->from >= interest->until)
+        {
+            return newer->last;
+        }
+    }
+
+    return interest->last;
 }
 
 

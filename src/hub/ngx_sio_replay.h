@@ -18,7 +18,8 @@ typedef struct {
     uint32_t                kind;       /* NGX_SIO_TO_... */
     uint32_t                id;
     uint32_t                socket;     /* cell, 0 for the session itself */
-    uint64_t                last;       /* newest record addressed to it */
+    uint64_t                last;       /* newest record addressed to it; when
+                                           run: where its walk has ended */
     uint64_t                from;       /* the session's part of the log */
     uint64_t                until;
 } ngx_sio_interest_t;

@@ -60,6 +60,9 @@ function suite() {
           manySockets);
     check('refused joins leave nothing behind', { location: ROOMS },
           refusedJoins);
+    check('many stays in a busy room between two polls', {
+        location: `${ROOMS} socketio_ping_interval 10m;`,
+    }, manyStays);
     check('a pong moves the ping of the GET that waits already', {
         location: `socketio_ping_interval 400ms; socketio_ping_timeout 1h;`,
     }, pongWhileParked);
@@ -249,6 +252,31 @@ async function refusedJoins(nginx) {
     assert.equal(memory.memberships.used, 0);
     assert.equal(memory.rooms.used, 0);
     await session.close();
+}
+
+
+/* Each stay is an interval of its own, as events come in between. */
+async function manyStays(nginx) {
+    const session = await Polling.open(nginx.url);
+    const member = await Polling.open(nginx.url);
+    const missed = Array(20).fill({ rooms: ['a'], event: 'missed' });
+    const wanted = [];
+
+    await session.connect();
+    await member.connect();
+    await member.ack(0, ['join', 'a']);
+
+    for (let i = 0; i < 100; i++) {
+        await session.send('42["join","a"]');
+        await nginx.publish({ rooms: ['a'], event: 'got', data: i });
+        await session.send('42["leave","a"]');
+        await nginx.call('batch', missed);
+        wanted.push(`42["got",${i}]`);
+    }
+
+    assert.deepEqual(await session.poll(), wanted);
+    await session.close();
+    await member.close();
 }
 
 
