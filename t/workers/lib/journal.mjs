@@ -94,6 +94,25 @@ export class Journal {
         this.got = [];          /* {id, at} */
         this.stays = [];        /* in rooms */
         this.end = null;        /* why the session ended, null: it did not */
+        this.notes = [];        /* what else happened to it, for failures */
+    }
+
+    note(what) {
+        this.notes.push(`${what} ${tick()}`);
+    }
+
+    /* The session's life around an event, for somebody who has to explain it. */
+    tell(event) {
+        const times = ({ asked, asksOut, ...s }) =>
+            `${s.room} ${asked}-${s.in}..${asksOut}-${s.out}`;
+        const near = this.got.filter(({ at }) =>
+            Math.abs(at - event.end) < 400).map(({ id, at }) => `${id}@${at}`);
+
+        return `event ${event.id} at ${event.position}, `
+               + `${event.start}-${event.end}; `
+               + `stays ${this.stays.map(times).join(', ')}; `
+               + `${this.notes.join(', ')}; got ${near.join(' ')}; `
+               + `${this.end}`;
     }
 
     event(id) {
@@ -226,7 +245,8 @@ function judgeMissed(journal, ledger, through, faults) {
 
         if (due && !excepted && !journal.has.has(event.id)) {
             faults.push(`${journal.name}: event ${event.id} to `
-                        + `${event.rooms} at ${event.position} is missing`);
+                        + `${event.rooms} is missing: `
+                        + `${journal.tell(event)}`);
         }
 
         if (surelyExcepted && journal.has.has(event.id)) {

@@ -165,6 +165,9 @@ export class Member {
             this.journal.event(JSON.parse(packet.slice(2))[1]);
             this.onEvent?.();
 
+        } else if (packet.startsWith('42["flood",')) {
+            this.floods = (this.floods ?? 0) + 1;
+
         } else if (packet.startsWith('40')) {
             this.id = JSON.parse(packet.slice(2)).sid;
             this.#acked('', this.id);
@@ -287,6 +290,8 @@ export class Member {
             throw err;
         }
 
+        this.journal.note('probed');
+
         const paused = new Promise((resolve) => { this.pausing = resolve; });
         let done;
 
@@ -298,6 +303,7 @@ export class Member {
             ws.close();
 
         } else {
+            this.journal.note('upgrades');
             await ws.send('5');
             this.ws = ws;
             this.journal.name += ' upgraded';
