@@ -365,6 +365,16 @@ static const leeway_t  leeways[] = {
 };
 
 
+/* The modulus of RFC 7515 appendix A.2. */
+
+#define RFC_N  "ofgWCuLjybRlzo0tZWJjNiuSfb4p4fAkd_wWJcyQoTbji9k0l8W26mPddxHm" \
+               "fHQp-Vaw-4qPCJrcS2mJPMEzP1Pt0Bm4d4QlL-yRT-SFd2lZS-pCgNMsD1W_" \
+               "YpRPEwOWvG6b32690r2jZ47soMZo9wGzjb_7OMg0LOL-bSf63kpaSHSXndS5" \
+               "z5rexMdbBYUsLA9e-KXBdQOS-UTo7WTBEMa2R2CapHg665xsmtdVMTBQY4uD" \
+               "Zlxvb3qCo5ZwKh9kG4LT6_I5IhlJH7aGhyxXFvUK-DWNmoudF8NAco9_h9ia" \
+               "GNj8q2ethFkMLs91kzk2PAcDTW9gb54h4FRWyuXpoQ"
+
+
 static const set_t  sets[] = {
     { "empty", "", "no JSON" },
     { "array", "[]", "no JSON object" },
@@ -412,6 +422,17 @@ static const set_t  sets[] = {
       "\"crv\":\"P-256\",\"x\":\"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU"
       "\",\"y\":\"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0\"}]}",
       "another curve" },
+    { "x and y of other sizes", "{\"keys\":[{\"alg\":\"ES256\",\"kty\":"
+      "\"EC\",\"crv\":\"P-256\",\"x\":\"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uP"
+      "HvRVA\",\"y\":\"RcfxRM0bvZt-hyzf7bnuufSzaV1uqQskrYpGIyiFiOWt\"}]}",
+      "not valid" },
+    { "x long", "{\"keys\":[{\"alg\":\"ES256\",\"kty\":\"EC\",\"crv\":"
+      "\"P-256\",\"x\":\"" SECRET SECRET SECRET SECRET SECRET SECRET "\","
+      "\"y\":\"x_FE\"}]}", "not valid" },
+    { "e is 1", "{\"keys\":[{\"alg\":\"RS256\",\"kty\":\"RSA\",\"n\":\""
+      RFC_N "\",\"e\":\"AQ\"}]}", "not valid" },
+    { "n even", "{\"keys\":[{\"alg\":\"RS256\",\"kty\":\"RSA\",\"n\":\""
+      RFC_N "AA\",\"e\":\"AQAB\"}]}", "not valid" },
     { "x short", "{\"keys\":[{\"alg\":\"ES256\",\"kty\":\"EC\",\"crv\":"
       "\"P-256\",\"x\":\"f83O\",\"y\":\"x_FE\"}]}", "not valid" },
     { "crv unknown", "{\"keys\":[{\"alg\":\"ES256\",\"kty\":\"EC\",\"crv\":"
@@ -426,11 +447,7 @@ static const char  rfc_set[] = "{\"keys\":[\n"
     "koqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow\"},\n"
     "{\"kty\":\"RSA\",\"use\":\"enc\",\"alg\":\"RSA-OAEP\",\"n\":\"\"},\n"
     "{\"kty\":\"RSA\",\"use\":\"sig\",\"alg\":\"RS256\",\"kid\":\"r\",\"n\":\""
-    "ofgWCuLjybRlzo0tZWJjNiuSfb4p4fAkd_wWJcyQoTbji9k0l8W26mPddxHmfHQp-Vaw-4qPC"
-    "JrcS2mJPMEzP1Pt0Bm4d4QlL-yRT-SFd2lZS-pCgNMsD1W_YpRPEwOWvG6b32690r2jZ47soM"
-    "Zo9wGzjb_7OMg0LOL-bSf63kpaSHSXndS5z5rexMdbBYUsLA9e-KXBdQOS-UTo7WTBEMa2R2C"
-    "apHg665xsmtdVMTBQY4uDZlxvb3qCo5ZwKh9kG4LT6_I5IhlJH7aGhyxXFvUK-DWNmoudF8NA"
-    "co9_h9iaGNj8q2ethFkMLs91kzk2PAcDTW9gb54h4FRWyuXpoQ\",\"e\":\"AQAB\"},\n"
+    RFC_N "\",\"e\":\"AQAB\"},\n"
     "{\"kty\":\"EC\",\"alg\":\"ES256\",\"key_ops\":[\"verify\"],\"crv\":\"P-25"
     "6\",\"x\":\"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU\",\"y\":\"x_FEzRu"
     "9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0\",\"d\":\"jpsQnnGQmL-YBIffH1136cspY"
@@ -789,7 +806,7 @@ form_token(const char *form, const char *good, const char *other, char *dst)
 
 
 static void
-test_forms(void)
+test_forms(key_e which, const char *header)
 {
     char              *good, *other, token[4096];
     size_t             n;
@@ -797,10 +814,12 @@ test_forms(void)
     sio_jwt_key_t      key;
     sio_jwt_policy_t   policy;
 
-    key = verifier(HS256);
+    key = verifier(which);
     policy = policy_of(&key, 1);
-    good = jwt_sign(&keys[HS256].signer, sio_span(HS), sio_span("{\"a\":1}"));
-    other = jwt_sign(&keys[HS256].signer, sio_span(HS), sio_span("{\"a\":2}"));
+    good = jwt_sign(&keys[which].signer, span_of(header),
+                    sio_span("{\"a\":1}"));
+    other = jwt_sign(&keys[which].signer, span_of(header),
+                     sio_span("{\"a\":2}"));
 
     n = form_token("H.P.S", good, other, token);
     judge(&policy, (sio_span_t) { (uint8_t *) token, n }, SIO_JWT_OK, "whole");
@@ -815,6 +834,36 @@ test_forms(void)
 
     free(good);
     free(other);
+}
+
+
+/* Signs until there is a character to write in the other alphabet. */
+
+static void
+test_alphabet(void)
+{
+    char              *token, *at;
+    sio_jwt_key_t      key;
+    sio_jwt_policy_t   policy;
+
+    key = verifier(ES256);
+    policy = policy_of(&key, 1);
+
+    for ( ;; ) {
+        token = jwt_sign(&keys[ES256].signer, sio_span("{\"alg\":\"ES256\"}"),
+                         sio_span("{}"));
+        at = strchr(token, '-');
+
+        if (at != NULL) {
+            break;
+        }
+
+        free(token);
+    }
+
+    judge(&policy, span_of(token), SIO_JWT_OK, "a signature with -");
+    *at = '+';
+    judge_text(&policy, token, SIO_JWT_INVALID, "the same with +");
 }
 
 
@@ -1355,7 +1404,10 @@ main(void)
     test_algorithms();
     test_names();
     test_said();
-    test_forms();
+    test_forms(HS256, HS);
+    test_forms(ES256, "{\"alg\":\"ES256\"}");
+    test_forms(RS256, "{\"alg\":\"RS256\"}");
+    test_alphabet();
     test_changes(HS256, "{\"alg\":\"HS256\"}");
     test_changes(ES256, "{\"alg\":\"ES256\"}");
     test_changes(RS256, "{\"alg\":\"RS256\"}");
