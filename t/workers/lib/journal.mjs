@@ -148,10 +148,14 @@ function sureOf(stay, journal, ledger) {
             continue;
         }
 
+        /* one under way during a leave and a join may be of either stay */
         const inside = event.start > stay.in && event.end < stay.asksOut
                        || event.rooms.length === 1
                           && journal.has.has(event.id)
-                          && mayBeIn(stay, event);
+                          && mayBeIn(stay, event)
+                          && journal.stays.every((other) => other === stay
+                              || other.room !== stay.room
+                              || !mayBeIn(other, event));
 
         if (inside) {
             from = Math.min(from, event.position);
@@ -180,6 +184,10 @@ function judgeGot(journal, ledger, faults) {
 
         if (journal.has.has(id)) {
             faults.push(`${journal.name}: event ${id} twice`);
+        }
+
+        if (event.nobody) {
+            faults.push(`${journal.name}: event ${id}, which matched nobody`);
         }
 
         if (event.position !== null && event.position <= position) {
