@@ -19,6 +19,7 @@
 #define SIO_JWT_KEY_MAX  65536  /* bytes */
 
 
+static int sio_jwt_has(const sio_jwt_traits_t *traits);
 static int sio_jwt_secret_check(sio_span_t secret, const char **why);
 static int sio_jwt_public_check(const sio_jwt_traits_t *traits, sio_span_t pem,
     const char **why);
@@ -89,7 +90,7 @@ sio_jwt_alg(sio_span_t name, sio_jwt_alg_t *alg, const char **why)
         return SIO_ERROR;
     }
 
-    if (jwt_str_alg(sio_jwt_traits(*alg)->name) == JWT_ALG_INVAL) {
+    if (!sio_jwt_has(sio_jwt_traits(*alg))) {
         *why = "is an algorithm that the installed libjwt does not have";
         return SIO_ERROR;
     }
@@ -106,7 +107,7 @@ sio_jwt_key_check(const sio_jwt_key_t *key, const char **why)
 
     traits = sio_jwt_traits(key->alg);
 
-    if (traits == NULL || jwt_str_alg(traits->name) == JWT_ALG_INVAL) {
+    if (traits == NULL || !sio_jwt_has(traits)) {
         *why = "has a key for an algorithm that the installed libjwt does "
                "not have";
         return SIO_ERROR;
@@ -131,6 +132,23 @@ sio_jwt_key_check(const sio_jwt_key_t *key, const char **why)
     ERR_pop_to_mark();
 
     return rc;
+}
+
+
+/*
+ * libjwt up to 1.17 knows the names of PS*, but verifies nothing that OpenSSL
+ * signed by them.  Those that do so know EdDSA, too, as "EDDSA": by that name
+ * no token goes (RFC 8037 section 3.1).
+ */
+
+static int
+sio_jwt_has(const sio_jwt_traits_t *traits)
+{
+    if (jwt_str_alg(traits->name) == JWT_ALG_INVAL) {
+        return 0;
+    }
+
+    return traits->name[0] != 'P' || jwt_str_alg("EDDSA") != JWT_ALG_INVAL;
 }
 
 

@@ -86,8 +86,13 @@ jwt_signature(const jwt_signer_t *by, sio_span_t text, uint8_t *sig)
     ctx = EVP_MD_CTX_new();
     jwt_must(EVP_DigestSignInit_ex(ctx, &pctx, by->digest, NULL, NULL, by->pkey,
                                    NULL) == 1);
-    jwt_must(!by->pss
-             || EVP_PKEY_CTX_set_rsa_padding(pctx, RSA_PKCS1_PSS_PADDING) > 0);
+
+    if (by->pss) {
+        jwt_must(EVP_PKEY_CTX_set_rsa_padding(pctx, RSA_PKCS1_PSS_PADDING) > 0);
+        jwt_must(EVP_PKEY_CTX_set_rsa_pss_saltlen(pctx, RSA_PSS_SALTLEN_DIGEST)
+                 > 0);
+    }
+
     jwt_must(EVP_DigestSign(ctx, sig, &n, text.p, text.n) == 1);
     EVP_MD_CTX_free(ctx);
 
