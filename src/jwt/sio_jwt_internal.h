@@ -28,7 +28,7 @@ const sio_jwt_traits_t *sio_jwt_traits(sio_jwt_alg_t alg);
 /* The algorithm of exactly this name, or 0; libjwt is not asked. */
 sio_jwt_alg_t sio_jwt_alg_find(sio_span_t name);
 
-/* Whether it is for sio_jwt_certificate_key(): libjwt reads public keys only. */
+/* Whether sio_jwt_certificate_key() is needed: libjwt reads no certificate. */
 int sio_jwt_is_certificate(sio_span_t pem);
 
 /* A certificate's key as a PEM public key, which the caller frees, or NULL. */
