@@ -37,6 +37,10 @@ static ngx_int_t ngx_sio_dispatch_restore(ngx_sio_peer_t *peer,
     const ngx_sio_loaded_t *loaded);
 
 
+/* A name that is refused is sent back: it must not fill the log. */
+#define NGX_SIO_ECHO_MAX  1024          /* bytes */
+
+
 ngx_int_t
 ngx_sio_dispatch_text(ngx_sio_peer_t *peer, sio_span_t text)
 {
@@ -173,6 +177,10 @@ ngx_sio_dispatch_connect(ngx_sio_peer_t *peer, const sio_packet_t *packet)
     ngx_memzero(&none, sizeof(sio_span_t));
 
     if (ngx_sio_dispatch_presence(peer, packet->nsp) != NULL) {
+        return NGX_ERROR;
+    }
+
+    if (packet->nsp.n > NGX_SIO_ECHO_MAX) {
         return NGX_ERROR;
     }
 
@@ -451,7 +459,15 @@ ngx_sio_dispatch_collect(ngx_sio_peer_t *peer, ngx_sio_loaded_t *loaded,
         for (cell = s->sockets; cell && n < max; cell = so->sibling) {
             so = &sh->sockets[cell];
 
-            if (so->state != NGX_SIO_LIVE) {
+            /*
+             * A socket that was closed since an upgrade took its session over
+             * still has its DISCONNECT coming, and has to be there for it.
+             */
+
+            if (so->state != NGX_SIO_LIVE
+                && (peer->kind != NGX_SIO_PEER_WEBSOCKET
+                    || so->until < peer->cursor))
+            {
                 continue;
             }
 

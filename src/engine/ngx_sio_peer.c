@@ -50,6 +50,11 @@ ngx_sio_peer_init(ngx_sio_peer_t *peer, ngx_uint_t kind)
     ngx_queue_insert_tail(&reader->all[kind], &peer->queue);
     reader->n[kind]++;
 
+    if (kind == NGX_SIO_PEER_POLL) {
+        /* closing the old one may have taken this back */
+        ngx_sio_mask_set(&reader->zone->shared->parked, ngx_sio_self);
+    }
+
     return NGX_OK;
 }
 

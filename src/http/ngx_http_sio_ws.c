@@ -14,6 +14,12 @@
 #define NGX_HTTP_SIO_WS_LINGER  2000    /* ms, for the client's close frame */
 
 
+/* Both sides have said goodbye, and ours is with the kernel. */
+#define ngx_http_sio_ws_done(ws)                                              \
+    ((ws)->saying_bye && (ws)->bye_heard                                      \
+     && (ws)->peer.nframes == 0 && !(ws)->connection->buffered)
+
+
 static ngx_int_t ngx_http_sio_ws_chunk(ngx_http_sio_ws_t *ws,
     const sio_ws_chunk_t *chunk);
 static ngx_int_t ngx_http_sio_ws_collect(ngx_http_sio_ws_t *ws,
@@ -92,7 +98,7 @@ ngx_http_sio_ws_read(ngx_event_t *rev)
             return;
         }
 
-        if (ws->saying_bye && ws->bye_heard && ws->peer.nframes == 0) {
+        if (ngx_http_sio_ws_done(ws)) {
             ngx_http_sio_ws_close(ws);
             return;
         }
@@ -276,7 +282,13 @@ ngx_http_sio_ws_write(ngx_event_t *wev)
     ws->peer.blocked = 0;
     ngx_http_sio_ws_flush(&ws->peer);
 
-    if (ws->saying_bye && ws->bye_heard && ws->peer.nframes == 0) {
+    /* event methods without edges would call again and again */
+
+    if (!ws->peer.blocked && ngx_handle_write_event(wev, 0) != NGX_OK) {
+        ngx_sio_peer_close(&ws->peer, NGX_SIO_END_TRANSPORT);
+    }
+
+    if (ngx_http_sio_ws_done(ws)) {
         ngx_http_sio_ws_close(ws);
     }
 }
@@ -470,7 +482,13 @@ ngx_http_sio_ws_bye(ngx_http_sio_ws_t *ws)
 
     frame = ngx_sio_frame_bytes(SIO_WS_CLOSE, close, ws->code ? 2 : 0);
 
-    if (frame == NULL || ngx_sio_peer_queue_last(peer, frame) != NGX_OK) {
+    if (frame == NULL) {
+        ngx_http_sio_ws_close(ws);
+        return;
+    }
+
+    if (ngx_sio_peer_queue_last(peer, frame) != NGX_OK) {
+        ngx_sio_frame_release(frame);
         ngx_http_sio_ws_close(ws);
         return;
     }
@@ -479,7 +497,7 @@ ngx_http_sio_ws_bye(ngx_http_sio_ws_t *ws)
 
     ngx_http_sio_ws_flush(peer);
 
-    if (c->error || (ws->bye_heard && peer->nframes == 0)) {
+    if (c->error || ngx_http_sio_ws_done(ws)) {
         ngx_http_sio_ws_close(ws);
         return;
     }

@@ -138,6 +138,9 @@ function configuration(options, place) {
 pid nginx.pid;
 error_log error.log ${options.level ?? 'info'};
 worker_processes ${workers};
+env ASAN_OPTIONS;
+env LSAN_OPTIONS;
+env UBSAN_OPTIONS;
 ${module === '' ? '' : `load_module ${module};`}
 ${part(options.main, place)}
 events {
@@ -644,7 +647,8 @@ export async function testConfig(options = {}) {
     const run = spawnSync(BINARY, ['-t', '-p', `${prefix}/`,
                                    '-e', `${prefix}/error.log`, '-c', file],
                           { encoding: 'utf8', cwd: prefix,
-                            env: environment(prefix) });
+                            env: { ...environment(prefix),
+                                   ASAN_OPTIONS: 'detect_leaks=0' } });
     const output = run.stderr + fs.readFileSync(`${prefix}/error.log`, 'utf8');
 
     fs.rmSync(prefix, { recursive: true, force: true });
