@@ -216,8 +216,8 @@ test('a GET is parked on one worker, the WebSocket is on another', async () => {
 
 test('the order of a room is the same for all, on all workers', async () => {
     const ledger = new Ledger(nginx);
-    const members = await Promise.all(Array.from({ length: 24 }, (_, i) =>
-        Member.open(nginx, { transport: i % 3 ? 'websocket' : 'polling' })));
+    const members = await Promise.all(Array.from({ length: 48 }, (_, i) =>
+        Member.open(nginx, { transport: i % 6 ? 'websocket' : 'polling' })));
 
     await Promise.all(members.map((m) => m.join('o')));
 
