@@ -53,25 +53,3 @@ ngx_sio_namespace_lookup(const ngx_sio_endpoint_t *endpoint, sio_span_t name)
 
     return NULL;
 }
-
-
-ngx_uint_t
-ngx_sio_pattern_any(const ngx_array_t *patterns, sio_span_t name)
-{
-    ngx_uint_t          i;
-    ngx_sio_pattern_t  *pattern;
-
-    if (patterns == NULL) {
-        return 0;
-    }
-
-    pattern = patterns->elts;
-
-    for (i = 0; i < patterns->nelts; i++) {
-        if (sio_template_match(&pattern[i].template, name)) {
-            return 1;
-        }
-    }
-
-    return 0;
-}

@@ -10,6 +10,7 @@
 
 
 #include "ngx_sio_zone.h"
+#include "sio_jwt.h"
 #include "sio_template.h"
 
 
@@ -23,13 +24,48 @@ typedef struct {
 } ngx_sio_pattern_t;
 
 
+/* A room that clients may join: a template, and who it is for. */
+typedef struct {
+    ngx_sio_pattern_t      pattern;
+    ngx_uint_t             automatic;       /* joined at every CONNECT */
+    ngx_str_t              claim;           /* of if=, empty if none */
+    ngx_str_t              value;
+} ngx_sio_room_rule_t;
+
+
+#define NGX_SIO_AUTH_OFF       0            /* tokens are not looked at */
+#define NGX_SIO_AUTH_OPTIONAL  1
+#define NGX_SIO_AUTH_REQUIRED  2
+
+/* Which text refuses a CONNECT. */
+#define NGX_SIO_AUTH_MISSING   0
+#define NGX_SIO_AUTH_INVALID   1
+#define NGX_SIO_AUTH_FORBIDDEN 2
+#define NGX_SIO_AUTH_EXPIRED   3
+#define NGX_SIO_AUTH_MESSAGES  4
+
+
+/* Who may connect. */
+typedef struct {
+    ngx_uint_t             mode;            /* NGX_SIO_AUTH_... */
+    ngx_uint_t             handshake;       /* required there already */
+    ngx_uint_t             expiry;          /* disconnect when a token ends */
+    ngx_array_t           *keys;            /* of sio_jwt_key_t */
+    ngx_array_t           *require;         /* of sio_jwt_require_t */
+    time_t                 leeway;          /* seconds */
+    ngx_str_t              message[NGX_SIO_AUTH_MESSAGES];  /* JSON-escaped */
+    size_t                 limit;           /* bytes of claims */
+} ngx_sio_auth_conf_t;
+
+
 /* A namespace's rules; the location's own are the defaults of its blocks. */
 typedef struct {
     ngx_str_t              name;            /* "/chat", or a regex's source */
 #if (NGX_PCRE)
     ngx_regex_t           *regex;           /* NULL: the name is literal */
 #endif
-    ngx_array_t           *rooms;           /* of ngx_sio_pattern_t */
+    ngx_sio_auth_conf_t    auth;
+    ngx_array_t           *rooms;           /* of ngx_sio_room_rule_t */
     ngx_array_t           *join_events;     /* of ngx_sio_pattern_t */
     ngx_array_t           *leave_events;    /* of ngx_sio_pattern_t */
     ngx_uint_t             limit_rooms;
@@ -48,6 +84,7 @@ typedef struct {
     ngx_msec_t             upgrade_timeout;
     size_t                 max_payload;     /* bytes */
     ngx_uint_t             limit_namespaces;
+    ngx_uint_t             auth;            /* some namespace wants tokens */
     ngx_sio_namespace_conf_t  defaults;     /* the location's own rules */
     ngx_array_t           *namespaces;      /* of ngx_sio_namespace_conf_t *,
                                                literal ones first; never empty:
@@ -62,9 +99,6 @@ typedef struct {
  */
 ngx_sio_namespace_conf_t *ngx_sio_namespace_lookup(
     const ngx_sio_endpoint_t *endpoint, sio_span_t name);
-
-/* Whether any of an array of patterns matches. */
-ngx_uint_t ngx_sio_pattern_any(const ngx_array_t *patterns, sio_span_t name);
 
 
 #endif /* _NGX_SIO_CONF_H_INCLUDED_ */

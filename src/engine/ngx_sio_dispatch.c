@@ -4,6 +4,7 @@
  * that mean join and leave go on to ngx_sio_membership.c.
  */
 
+#include "ngx_sio_auth.h"
 #include "ngx_sio_dispatch.h"
 #include "ngx_sio_membership.h"
 #include "ngx_sio_test.h"
@@ -28,6 +29,9 @@ static ngx_int_t ngx_sio_dispatch_connected(ngx_sio_peer_t *peer,
     ngx_sio_namespace_conf_t *nc, ngx_sio_connect_t *connect);
 static void ngx_sio_dispatch_refuse(ngx_sio_peer_t *peer,
     sio_span_t namespace, sio_span_t message);
+static ngx_int_t ngx_sio_dispatch_judge(ngx_sio_peer_t *peer,
+    const ngx_sio_auth_conf_t *conf, const sio_packet_t *packet,
+    ngx_sio_connect_t *connect);
 static ngx_int_t ngx_sio_dispatch_disconnect(ngx_sio_presence_t *presence);
 static ngx_int_t ngx_sio_dispatch_event(ngx_sio_presence_t *presence,
     const sio_packet_t *packet);
@@ -201,6 +205,12 @@ ngx_sio_dispatch_connect(ngx_sio_peer_t *peer, const sio_packet_t *packet)
     connect.session = peer->session;
     connect.namespace = packet->nsp;
 
+    if (ngx_sio_dispatch_judge(peer, &nc->auth, packet, &connect) != NGX_OK) {
+        return NGX_OK;
+    }
+
+    ngx_sio_membership_connect(nc, &connect);
+
 #if (NGX_PCRE)
     connect.limit = nc->regex ? peer->endpoint->limit_namespaces : 0;
 #endif
@@ -237,10 +247,34 @@ ngx_sio_dispatch_connect(ngx_sio_peer_t *peer, const sio_packet_t *packet)
 }
 
 
+/* NGX_DECLINED: refused, and told so. */
+
+static ngx_int_t
+ngx_sio_dispatch_judge(ngx_sio_peer_t *peer, const ngx_sio_auth_conf_t *conf,
+    const sio_packet_t *packet, ngx_sio_connect_t *connect)
+{
+    sio_span_t      message;
+    ngx_sio_auth_t  auth;
+
+    if (ngx_sio_auth_connect(peer, conf, packet, &auth) != NGX_OK) {
+        message.p = auth.refusal->data;
+        message.n = auth.refusal->len;
+        ngx_sio_dispatch_refuse(peer, packet->nsp, message);
+        return NGX_DECLINED;
+    }
+
+    connect->claims = auth.claims;
+    connect->expires = auth.expires;
+
+    return NGX_OK;
+}
+
+
 static ngx_int_t
 ngx_sio_dispatch_connected(ngx_sio_peer_t *peer, ngx_sio_namespace_conf_t *nc,
     ngx_sio_connect_t *connect)
 {
+    ngx_uint_t           i;
     ngx_sio_frame_t     *frame;
     ngx_sio_presence_t  *presence;
 
@@ -279,6 +313,17 @@ ngx_sio_dispatch_connected(ngx_sio_peer_t *peer, ngx_sio_namespace_conf_t *nc,
            != NGX_OK)
     {
         return NGX_ERROR;
+    }
+
+    for (i = 0; i < connect->nrooms; i++) {
+        if (connect->cells[i]
+            && ngx_sio_presence_listen(presence, NGX_SIO_TO_ROOM,
+                                       connect->cells[i], connect->from,
+                                       NGX_SIO_FOREVER)
+               != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
     }
 
     return NGX_OK;

@@ -1,14 +1,33 @@
 
 /*
- * Joins and leaves that clients ask for: which rooms a payload means, whether
- * the namespace's rules allow them, and the answer.
+ * The rooms that rules give to a socket at its CONNECT, and the joins and
+ * leaves that clients ask for: which rooms a payload means, whether the
+ * namespace's rules allow them, and the answer.
  */
 
+#include "ngx_sio_auth.h"
+#include "ngx_sio_claims.h"
 #include "ngx_sio_membership.h"
 #include "ngx_sio_request.h"
 #include "ngx_sio_rooms.h"
 
 
+#define NGX_SIO_AUTO_MAX    128         /* rooms that rules join a socket to */
+
+
+/* Rooms that a socket joins by itself. */
+typedef struct {
+    ngx_uint_t      n;
+    size_t          used;
+    sio_span_t      rooms[NGX_SIO_AUTO_MAX];
+    uint32_t        cells[NGX_SIO_AUTO_MAX];
+    u_char          names[NGX_SIO_AUTO_MAX * 128];
+} ngx_sio_automatic_t;
+
+
+static void ngx_sio_membership_collect(const ngx_sio_namespace_conf_t *conf,
+    const ngx_sio_values_t *values, ngx_sio_automatic_t *automatic);
+static ngx_int_t ngx_sio_membership_add(void *data, sio_span_t room);
 static ngx_int_t ngx_sio_membership_join(ngx_sio_presence_t *presence,
     ngx_sio_request_t *request);
 static ngx_int_t ngx_sio_membership_leave(ngx_sio_presence_t *presence,
@@ -16,13 +35,100 @@ static ngx_int_t ngx_sio_membership_leave(ngx_sio_presence_t *presence,
 static ngx_uint_t ngx_sio_membership_judge(ngx_sio_presence_t *presence,
     ngx_sio_request_t *request);
 static ngx_uint_t ngx_sio_membership_allowed(ngx_sio_presence_t *presence,
+    const ngx_sio_values_t *values, sio_span_t room);
+static ngx_uint_t ngx_sio_membership_ruled(
+    const ngx_sio_namespace_conf_t *conf, const ngx_sio_values_t *values,
     sio_span_t room);
+static void ngx_sio_membership_values(ngx_sio_presence_t *presence,
+    ngx_sio_values_t *values);
+static ngx_uint_t ngx_sio_membership_automatic(ngx_sio_presence_t *presence);
 static ngx_int_t ngx_sio_membership_refuse(ngx_sio_presence_t *presence,
     ngx_sio_request_t *request, sio_span_t error);
 static ngx_int_t ngx_sio_membership_answer(ngx_sio_presence_t *presence,
     ngx_sio_request_t *request, sio_span_t head, ngx_uint_t event);
 static const ngx_sio_pattern_t *ngx_sio_membership_match(
     const ngx_array_t *patterns, sio_span_t event);
+
+
+void
+ngx_sio_membership_connect(const ngx_sio_namespace_conf_t *nc,
+    ngx_sio_connect_t *connect)
+{
+    ngx_sio_values_t            values;
+
+    static ngx_sio_automatic_t  automatic;
+
+    ngx_memzero(&values, sizeof(ngx_sio_values_t));
+
+    if (connect->claims.n) {
+        (void) sio_json_parse(connect->claims, SIO_JSON_DEPTH, &values.claims,
+                              NULL);
+    }
+
+    values.socket.p = connect->id;
+    values.socket.n = NGX_SIO_ID_LEN;
+    values.namespace = connect->namespace;
+
+    ngx_sio_membership_collect(nc, &values, &automatic);
+
+    connect->rooms = automatic.rooms;
+    connect->cells = automatic.cells;
+    connect->nrooms = automatic.n;
+}
+
+
+static void
+ngx_sio_membership_collect(const ngx_sio_namespace_conf_t *conf,
+    const ngx_sio_values_t *values, ngx_sio_automatic_t *automatic)
+{
+    ngx_uint_t            i;
+    ngx_sio_room_rule_t  *rule;
+
+    automatic->n = 0;
+    automatic->used = 0;
+
+    for (i = 0; conf->rooms && i < conf->rooms->nelts; i++) {
+        rule = (ngx_sio_room_rule_t *) conf->rooms->elts + i;
+
+        if (rule->automatic) {
+            (void) ngx_sio_rule_rooms(rule, values, conf->room_max_length,
+                                      ngx_sio_membership_add, automatic);
+        }
+    }
+}
+
+
+/* Several rules may make the same room. */
+
+static ngx_int_t
+ngx_sio_membership_add(void *data, sio_span_t room)
+{
+    ngx_sio_automatic_t *automatic = data;
+
+    ngx_uint_t  i;
+
+    for (i = 0; i < automatic->n; i++) {
+        if (sio_span_eq(automatic->rooms[i], room)) {
+            return NGX_OK;
+        }
+    }
+
+    if (automatic->n == NGX_SIO_AUTO_MAX
+        || room.n > sizeof(automatic->names) - automatic->used)
+    {
+        ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
+                      "socketio claims make more than %d rooms of \"auto\" "
+                      "rules, the rest is not joined", NGX_SIO_AUTO_MAX);
+        return NGX_DONE;
+    }
+
+    ngx_memcpy(automatic->names + automatic->used, room.p, room.n);
+    room.p = automatic->names + automatic->used;
+    automatic->used += room.n;
+    automatic->rooms[automatic->n++] = room;
+
+    return NGX_OK;
+}
 
 
 ngx_int_t
@@ -98,7 +204,8 @@ ngx_sio_membership_join(ngx_sio_presence_t *presence,
     change.socket = presence->socket;
     change.rooms = request->rooms;
     change.n = request->n;
-    change.limit = presence->conf->limit_rooms;
+    change.limit = presence->conf->limit_rooms
+                   + ngx_sio_membership_automatic(presence);
     change.cells = cells;
 
     rc = ngx_sio_rooms_join(&change);
@@ -196,10 +303,15 @@ static ngx_uint_t
 ngx_sio_membership_judge(ngx_sio_presence_t *presence,
     ngx_sio_request_t *request)
 {
-    ngx_uint_t  i, n;
+    ngx_uint_t        i, n;
+    ngx_sio_values_t  values;
+
+    ngx_sio_membership_values(presence, &values);
 
     for (n = 0, i = 0; i < request->n; i++) {
-        if (!ngx_sio_membership_allowed(presence, request->rooms[i])) {
+        if (!ngx_sio_membership_allowed(presence, &values,
+                                        request->rooms[i]))
+        {
             request->rooms[n++] = request->rooms[i];
         }
     }
@@ -215,7 +327,8 @@ ngx_sio_membership_judge(ngx_sio_presence_t *presence,
 /* A room that bears a socket's id is that socket's, whatever the rules. */
 
 static ngx_uint_t
-ngx_sio_membership_allowed(ngx_sio_presence_t *presence, sio_span_t room)
+ngx_sio_membership_allowed(ngx_sio_presence_t *presence,
+    const ngx_sio_values_t *values, sio_span_t room)
 {
     size_t              i;
     uint32_t            socket;
@@ -232,7 +345,7 @@ ngx_sio_membership_allowed(ngx_sio_presence_t *presence, sio_span_t room)
         }
     }
 
-    if (!ngx_sio_pattern_any(presence->conf->rooms, room)) {
+    if (!ngx_sio_membership_ruled(presence->conf, values, room)) {
         return 0;
     }
 
@@ -252,6 +365,70 @@ ngx_sio_membership_allowed(ngx_sio_presence_t *presence, sio_span_t room)
     ngx_sio_unlock(zone);
 
     return socket == 0;
+}
+
+
+static ngx_uint_t
+ngx_sio_membership_ruled(const ngx_sio_namespace_conf_t *conf,
+    const ngx_sio_values_t *values, sio_span_t room)
+{
+    ngx_uint_t            i;
+    ngx_sio_room_rule_t  *rule;
+
+    for (i = 0; conf->rooms && i < conf->rooms->nelts; i++) {
+        rule = (ngx_sio_room_rule_t *) conf->rooms->elts + i;
+
+        if (ngx_sio_rule_allows(rule, values, conf->room_max_length, room)) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+static void
+ngx_sio_membership_values(ngx_sio_presence_t *presence,
+    ngx_sio_values_t *values)
+{
+    sio_span_t      text;
+
+    static u_char   claims[NGX_SIO_CLAIMS_MAX];
+
+    ngx_memzero(values, sizeof(ngx_sio_values_t));
+
+    values->socket.p = presence->id;
+    values->socket.n = NGX_SIO_ID_LEN;
+    values->namespace.p = presence->name;
+    values->namespace.n = presence->name_len;
+
+    if (presence->conf->auth.mode == NGX_SIO_AUTH_OFF) {
+        return;
+    }
+
+    text.p = claims;
+    text.n = ngx_sio_socket_claims(presence->peer->reader->zone,
+                                   presence->socket, claims, sizeof(claims));
+
+    if (text.n) {
+        (void) sio_json_parse(text, SIO_JSON_DEPTH, &values->claims, NULL);
+    }
+}
+
+
+/* Rooms that rules give by themselves do not count for the limit. */
+
+static ngx_uint_t
+ngx_sio_membership_automatic(ngx_sio_presence_t *presence)
+{
+    ngx_sio_values_t            values;
+
+    static ngx_sio_automatic_t  automatic;
+
+    ngx_sio_membership_values(presence, &values);
+    ngx_sio_membership_collect(presence->conf, &values, &automatic);
+
+    return automatic.n;
 }
 
 

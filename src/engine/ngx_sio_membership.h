@@ -16,5 +16,12 @@
 ngx_int_t ngx_sio_membership_event(ngx_sio_presence_t *presence,
     sio_span_t event, const sio_packet_t *packet);
 
+/*
+ * Names the rooms that "auto" rules give to a socket which is about to connect;
+ * its id and claims are set.  They last until the next call.
+ */
+void ngx_sio_membership_connect(const ngx_sio_namespace_conf_t *conf,
+    ngx_sio_connect_t *connect);
+
 
 #endif /* _NGX_SIO_MEMBERSHIP_H_INCLUDED_ */

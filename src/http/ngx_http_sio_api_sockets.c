@@ -6,6 +6,7 @@
  */
 
 #include "ngx_http_sio_api_args.h"
+#include "ngx_sio_auth.h"
 #include "ngx_sio_kick.h"
 #include "ngx_sio_rooms.h"
 #include "ngx_sio_select.h"
@@ -56,6 +57,8 @@ static size_t ngx_http_sio_api_fetch_size(ngx_sio_shared_t *sh,
     ngx_sio_socket_t *so);
 static u_char *ngx_http_sio_api_fetch_write(ngx_http_sio_api_sockets_t *s,
     ngx_sio_shared_t *sh, ngx_sio_socket_t *so);
+static u_char *ngx_http_sio_api_fetch_user(ngx_sio_shared_t *sh,
+    uint32_t block, u_char *p);
 static u_char *ngx_http_sio_api_fetch_json(ngx_sio_shared_t *sh,
     uint32_t block, u_char *p);
 
@@ -464,6 +467,7 @@ ngx_http_sio_api_fetch_size(ngx_sio_shared_t *sh, ngx_sio_socket_t *so)
     ngx_sio_membership_t  *membership;
 
     n = 256 + ngx_sio_string_size(sh, so->data)
+        + ngx_sio_string_size(sh, so->claims)
         + ngx_sio_string_size(sh, sh->sessions[so->session].handshake);
 
     for (m = so->memberships; m; m = membership->next) {
@@ -511,7 +515,9 @@ ngx_http_sio_api_fetch_write(ngx_http_sio_api_sockets_t *s,
         *p++ = '"';
     }
 
-    p = ngx_sprintf(p, "],\"user\":null,\"data\":");
+    p = ngx_sprintf(p, "],\"user\":");
+    p = ngx_http_sio_api_fetch_user(sh, so->claims, p);
+    p = ngx_sprintf(p, ",\"data\":");
     p = ngx_http_sio_api_fetch_json(sh, so->data, p);
     p = ngx_sprintf(p, ",\"handshake\":");
     p = ngx_http_sio_api_fetch_json(sh, sh->sessions[so->session].handshake,
@@ -519,6 +525,32 @@ ngx_http_sio_api_fetch_write(ngx_http_sio_api_sockets_t *s,
     *p++ = '}';
 
     return p;
+}
+
+
+/* The `sub` of the socket's token, as it is written there. */
+
+static u_char *
+ngx_http_sio_api_fetch_user(ngx_sio_shared_t *sh, uint32_t block, u_char *p)
+{
+    sio_json_t      claims, sub;
+    sio_span_t      text;
+
+    static u_char   buffer[NGX_SIO_CLAIMS_MAX];
+
+    text.p = buffer;
+    text.n = ngx_sio_string_copy(sh, block, buffer, sizeof(buffer));
+
+    if (text.n == 0
+        || sio_json_parse(text, SIO_JSON_DEPTH, &claims, NULL) != SIO_OK)
+    {
+        return ngx_cpymem(p, "null", 4);
+    }
+
+    sub = sio_json_get(&claims, "sub");
+
+    return sub.kind == SIO_JSON_NONE
+           ? ngx_cpymem(p, "null", 4) : ngx_cpymem(p, sub.raw.p, sub.raw.n);
 }
 
 

@@ -22,6 +22,17 @@
 #define NGX_HTTP_SIO_ORIGIN_LIST     2
 
 
+/* Where a handshake's token is looked for. */
+#define NGX_HTTP_SIO_TOKEN_HEADER    0
+#define NGX_HTTP_SIO_TOKEN_COOKIE    1
+#define NGX_HTTP_SIO_TOKEN_QUERY     2
+
+typedef struct {
+    ngx_uint_t             kind;            /* NGX_HTTP_SIO_TOKEN_... */
+    ngx_str_t              name;
+} ngx_http_sio_token_source_t;
+
+
 typedef struct {
     ngx_array_t            zones;           /* of ngx_sio_zone_t * */
     ngx_array_t            endpoints;       /* of ngx_sio_endpoint_t * */
@@ -40,6 +51,7 @@ typedef struct {
     ngx_array_t           *blocks;          /* ngx_sio_namespace_conf_t *, of
                                                socketio_namespace, unmerged */
     ngx_str_t              zone_name;       /* of socketio */
+    ngx_array_t           *token_sources;   /* ngx_http_sio_token_source_t */
 } ngx_http_sio_loc_conf_t;
 
 
@@ -63,6 +75,17 @@ char *ngx_http_sio_namespace_block(ngx_conf_t *cf, ngx_command_t *cmd,
 /* Settles a location's namespaces once its own values are merged. */
 char *ngx_http_sio_namespaces_merge(ngx_conf_t *cf,
     ngx_http_sio_loc_conf_t *conf);
+
+/* Sets a namespace's auth values to not set; merges them, and checks them. */
+void ngx_http_sio_auth_unset(ngx_sio_auth_conf_t *auth);
+char *ngx_http_sio_auth_merge(ngx_conf_t *cf, ngx_sio_auth_conf_t *prev,
+    ngx_sio_auth_conf_t *conf);
+
+/*
+ * The token that a handshake request brings, NULL if it brings none; found and
+ * made unreadable for logs before the access phase.
+ */
+ngx_str_t *ngx_http_sio_jwt_token(ngx_http_request_t *r);
 
 /* The content handler of `socketio`. */
 ngx_int_t ngx_http_sio_handler(ngx_http_request_t *r);

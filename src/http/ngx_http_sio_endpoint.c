@@ -12,8 +12,6 @@ static ngx_int_t ngx_http_sio_dispatch(ngx_http_request_t *r,
     const ngx_http_sio_args_t *args);
 static ngx_int_t ngx_http_sio_open(ngx_http_request_t *r,
     const ngx_http_sio_args_t *args);
-static void ngx_http_sio_parse_args(ngx_http_request_t *r,
-    ngx_http_sio_args_t *args);
 static void ngx_http_sio_parse_arg(ngx_http_sio_args_t *args, u_char *p,
     u_char *last);
 static ngx_int_t ngx_http_sio_cookie(ngx_http_request_t *r, u_char *sid);
@@ -141,7 +139,7 @@ ngx_http_sio_handshake(ngx_http_request_t *r, ngx_uint_t transport,
 {
     u_char                    *p;
     ngx_int_t                  rc;
-    ngx_str_t                  json;
+    ngx_str_t                  json, *token;
     const char                *upgrades;
     ngx_sio_endpoint_t        *endpoint;
     ngx_http_sio_loc_conf_t   *slcf;
@@ -159,6 +157,10 @@ ngx_http_sio_handshake(ngx_http_request_t *r, ngx_uint_t transport,
     params.interval = endpoint->ping_interval;
     params.timeout = endpoint->ping_timeout;
     params.connect_timeout = endpoint->connect_timeout;
+    token = ngx_http_sio_jwt_token(r);
+
+    params.token.p = token ? token->data : NULL;
+    params.token.n = token ? token->len : 0;
     params.handshake.p = json.data;
     params.handshake.n = json.len;
 
@@ -226,7 +228,7 @@ ngx_http_sio_cookie(ngx_http_request_t *r, u_char *sid)
 
 /* Of a repeated parameter the last one counts, as in the reference server. */
 
-static void
+void
 ngx_http_sio_parse_args(ngx_http_request_t *r, ngx_http_sio_args_t *args)
 {
     u_char  *p, *last, *end;

@@ -20,6 +20,10 @@ typedef struct {
 } ngx_http_sio_args_t;
 
 
+/* Reads the parameters of a request; they stay in its memory. */
+void ngx_http_sio_parse_args(ngx_http_request_t *r, ngx_http_sio_args_t *args);
+
+
 /*
  * Makes a session for a handshake request and writes its open packet.  Returns
  * NGX_OK, NGX_DECLINED when the zone is full, NGX_ERROR.

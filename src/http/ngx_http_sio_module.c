@@ -51,27 +51,28 @@ static ngx_http_sio_range_t  ngx_http_sio_payloads = {
 
 
 static ngx_http_sio_range_t  ngx_http_sio_buffers = {
-    ngx_http_sio_check_range, 4096, 1024 * 1024 * 1024,
-    "must be 4k to 1024m"
+    ngx_http_sio_check_range, 4096, 1024 * 1024 * 1024, "must be 4k to 1024m"
 };
 
 
 /* the registry holds NGX_SIO_NAMESPACES, with those of literal names */
 static ngx_http_sio_range_t  ngx_http_sio_namespace_limits = {
-    ngx_http_sio_check_range, 1, 1000,
-    "must be 1 to 1000"
+    ngx_http_sio_check_range, 1, 1000, "must be 1 to 1000"
+};
+
+
+static ngx_http_sio_range_t  ngx_http_sio_data_limits = {
+    ngx_http_sio_check_range, 256, 65536, "must be 256 to 64k"
 };
 
 
 static ngx_http_sio_range_t  ngx_http_sio_room_limits = {
-    ngx_http_sio_check_range, 1, 65535,
-    "must be 1 to 65535"
+    ngx_http_sio_check_range, 1, 65535, "must be 1 to 65535"
 };
 
 
 static ngx_http_sio_range_t  ngx_http_sio_room_lengths = {
-    ngx_http_sio_check_range, 1, 4096,
-    "must be 1 to 4096"
+    ngx_http_sio_check_range, 1, 4096, "must be 1 to 4096"
 };
 
 
@@ -181,6 +182,69 @@ static ngx_command_t  ngx_http_sio_commands[] = {
       NGX_HTTP_LOC_CONF_OFFSET,
       ngx_http_sio_namespace_field(rooms),
       NULL },
+
+    { ngx_string("socketio_jwt_key"),
+      NGX_HTTP_SIO_ANY|NGX_CONF_1MORE,
+      ngx_http_sio_set_jwt_key,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      ngx_http_sio_namespace_field(auth.keys),
+      NULL },
+
+    { ngx_string("socketio_jwt_jwks"),
+      NGX_HTTP_SIO_ANY|NGX_CONF_TAKE1,
+      ngx_http_sio_set_jwt_jwks,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      ngx_http_sio_namespace_field(auth.keys),
+      NULL },
+
+    { ngx_string("socketio_jwt_token"),
+      NGX_HTTP_SIO_ANY|NGX_CONF_1MORE,
+      ngx_http_sio_set_jwt_token,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_sio_loc_conf_t, token_sources),
+      NULL },
+
+    { ngx_string("socketio_jwt_require"),
+      NGX_HTTP_SIO_ANY|NGX_CONF_1MORE,
+      ngx_http_sio_set_jwt_require,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      ngx_http_sio_namespace_field(auth.require),
+      NULL },
+
+    { ngx_string("socketio_jwt_leeway"),
+      NGX_HTTP_SIO_ANY|NGX_CONF_TAKE1,
+      ngx_conf_set_sec_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      ngx_http_sio_namespace_field(auth.leeway),
+      NULL },
+
+    { ngx_string("socketio_auth"),
+      NGX_HTTP_SIO_ANY|NGX_CONF_1MORE,
+      ngx_http_sio_set_auth,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      ngx_http_sio_namespace_field(auth.mode),
+      NULL },
+
+    { ngx_string("socketio_auth_message"),
+      NGX_HTTP_SIO_ANY|NGX_CONF_1MORE,
+      ngx_http_sio_set_auth_message,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      ngx_http_sio_namespace_field(auth.message),
+      NULL },
+
+    { ngx_string("socketio_auth_expiry"),
+      NGX_HTTP_SIO_ANY|NGX_CONF_TAKE1,
+      ngx_http_sio_set_auth_expiry,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      ngx_http_sio_namespace_field(auth.expiry),
+      NULL },
+
+    { ngx_string("socketio_limit_data"),
+      NGX_HTTP_SIO_ANY|NGX_CONF_TAKE1,
+      ngx_conf_set_size_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      ngx_http_sio_namespace_field(auth.limit),
+      &ngx_http_sio_data_limits },
 
     { ngx_string("socketio_join_event"),
       NGX_HTTP_SIO_ANY|NGX_CONF_1MORE,
@@ -341,6 +405,10 @@ ngx_http_sio_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         conf->blocks = prev->blocks;
     }
 
+    if (conf->token_sources == NULL) {
+        conf->token_sources = prev->token_sources;
+    }
+
     ngx_http_sio_merge_endpoint(&prev->endpoint, &conf->endpoint);
 
     if (ngx_http_sio_namespace_merge(cf, &prev->endpoint.defaults,
@@ -467,28 +535,6 @@ ngx_http_sio_endpoint_id(ngx_conf_t *cf, ngx_http_sio_loc_conf_t *conf)
     }
 
     return id;
-}
-
-
-ngx_sio_zone_t *
-ngx_http_sio_zone(ngx_conf_t *cf, ngx_str_t *name)
-{
-    ngx_uint_t                  i;
-    ngx_sio_zone_t            **zone;
-    ngx_http_sio_main_conf_t   *smcf;
-
-    smcf = ngx_http_conf_get_module_main_conf(cf, ngx_socketio_module);
-    zone = smcf->zones.elts;
-
-    for (i = 0; i < smcf->zones.nelts; i++) {
-        if (zone[i]->name.len == name->len
-            && ngx_memcmp(zone[i]->name.data, name->data, name->len) == 0)
-        {
-            return zone[i];
-        }
-    }
-
-    return NULL;
 }
 
 

@@ -22,6 +22,8 @@ static char *ngx_http_sio_namespace_line(ngx_conf_t *cf, ngx_command_t *dummy,
 static ngx_command_t *ngx_http_sio_namespace_command(ngx_str_t *name);
 static char *ngx_http_sio_namespaces_copy(ngx_conf_t *cf,
     ngx_http_sio_loc_conf_t *conf, ngx_uint_t patterns);
+static char *ngx_http_sio_check_namespace(ngx_conf_t *cf,
+    ngx_sio_endpoint_t *endpoint, ngx_sio_namespace_conf_t *nc);
 static char *ngx_http_sio_check_rooms(ngx_conf_t *cf,
     ngx_sio_namespace_conf_t *nc);
 static ngx_uint_t ngx_http_sio_is_pattern(ngx_sio_namespace_conf_t *nc);
@@ -47,6 +49,7 @@ static ngx_str_t  ngx_http_sio_leave_events[] = {
 void
 ngx_http_sio_namespace_unset(ngx_sio_namespace_conf_t *nc)
 {
+    ngx_http_sio_auth_unset(&nc->auth);
     nc->rooms = NGX_CONF_UNSET_PTR;
     nc->join_events = NGX_CONF_UNSET_PTR;
     nc->leave_events = NGX_CONF_UNSET_PTR;
@@ -79,8 +82,11 @@ ngx_http_sio_namespace_merge(ngx_conf_t *cf, ngx_sio_namespace_conf_t *prev,
                                                     ngx_http_sio_leave_events);
     }
 
-    return conf->join_events && conf->leave_events ? NGX_CONF_OK
-                                                   : NGX_CONF_ERROR;
+    if (conf->join_events == NULL || conf->leave_events == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    return ngx_http_sio_auth_merge(cf, &prev->auth, &conf->auth);
 }
 
 
@@ -360,7 +366,7 @@ ngx_http_sio_namespaces_merge(ngx_conf_t *cf, ngx_http_sio_loc_conf_t *conf)
         nc = ngx_array_push(endpoint->namespaces);
         *nc = &endpoint->defaults;
 
-        return ngx_http_sio_check_rooms(cf, *nc);
+        return ngx_http_sio_check_namespace(cf, endpoint, *nc);
     }
 
     if (ngx_http_sio_namespaces_copy(cf, conf, 0) != NGX_CONF_OK) {
@@ -403,7 +409,8 @@ ngx_http_sio_namespaces_copy(ngx_conf_t *cf, ngx_http_sio_loc_conf_t *conf,
 
         if (ngx_http_sio_namespace_merge(cf, &conf->endpoint.defaults, nc)
             != NGX_CONF_OK
-            || ngx_http_sio_check_rooms(cf, nc) != NGX_CONF_OK)
+            || ngx_http_sio_check_namespace(cf, &conf->endpoint, nc)
+               != NGX_CONF_OK)
         {
             return NGX_CONF_ERROR;
         }
@@ -423,24 +430,47 @@ ngx_http_sio_is_pattern(ngx_sio_namespace_conf_t *nc)
 /* Refuses rules that the bound of names makes void. */
 
 static char *
+ngx_http_sio_check_namespace(ngx_conf_t *cf, ngx_sio_endpoint_t *endpoint,
+    ngx_sio_namespace_conf_t *nc)
+{
+    if (nc->auth.mode != NGX_SIO_AUTH_OFF) {
+
+        if (nc->auth.keys == NULL) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "socketio_auth of namespace \"%V\" has no key: "
+                               "add socketio_jwt_key or socketio_jwt_jwks",
+                               &nc->name);
+            return NGX_CONF_ERROR;
+        }
+
+        endpoint->auth = 1;
+    }
+
+    return ngx_http_sio_check_rooms(cf, nc);
+}
+
+
+static char *
 ngx_http_sio_check_rooms(ngx_conf_t *cf, ngx_sio_namespace_conf_t *nc)
 {
-    ngx_uint_t          i;
-    ngx_sio_pattern_t  *pattern;
+    ngx_uint_t            i;
+    ngx_sio_room_rule_t  *rule;
 
     if (nc->rooms == NULL) {
         return NGX_CONF_OK;
     }
 
-    pattern = nc->rooms->elts;
+    rule = nc->rooms->elts;
 
     for (i = 0; i < nc->rooms->nelts; i++) {
 
-        if (pattern[i].text.len > nc->room_max_length) {
+        if (rule[i].pattern.template.names == 0
+            && rule[i].pattern.text.len > nc->room_max_length)
+        {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                                "socketio_room \"%V\" of namespace \"%V\" is "
                                "longer than socketio_room_max_length %ui "
-                               "allows", &pattern[i].text, &nc->name,
+                               "allows", &rule[i].pattern.text, &nc->name,
                                nc->room_max_length);
             return NGX_CONF_ERROR;
         }

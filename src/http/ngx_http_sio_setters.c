@@ -15,6 +15,12 @@
 #define NGX_HTTP_SIO_LOG_MAX   ((int64_t) 4 << 30)
 
 
+static char *ngx_http_sio_room_parameter(ngx_conf_t *cf,
+    ngx_sio_room_rule_t *rule, ngx_str_t *value);
+static char *ngx_http_sio_known_names(ngx_conf_t *cf,
+    ngx_sio_pattern_t *pattern);
+static char *ngx_http_sio_read_pattern(ngx_conf_t *cf,
+    ngx_sio_pattern_t *pattern, ngx_str_t *text, const char *what);
 static char *ngx_http_sio_zone_name(ngx_conf_t *cf, ngx_sio_zone_t *zone,
     ngx_str_t *value);
 static char *ngx_http_sio_zone_sizes(ngx_conf_t *cf, ngx_sio_zone_t *zone);
@@ -173,6 +179,28 @@ ngx_http_sio_zone_sizes(ngx_conf_t *cf, ngx_sio_zone_t *zone)
 }
 
 
+ngx_sio_zone_t *
+ngx_http_sio_zone(ngx_conf_t *cf, ngx_str_t *name)
+{
+    ngx_uint_t                  i;
+    ngx_sio_zone_t            **zone;
+    ngx_http_sio_main_conf_t   *smcf;
+
+    smcf = ngx_http_conf_get_module_main_conf(cf, ngx_socketio_module);
+    zone = smcf->zones.elts;
+
+    for (i = 0; i < smcf->zones.nelts; i++) {
+        if (zone[i]->name.len == name->len
+            && ngx_memcmp(zone[i]->name.data, name->data, name->len) == 0)
+        {
+            return zone[i];
+        }
+    }
+
+    return NULL;
+}
+
+
 char *
 ngx_http_sio_set_endpoint(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
@@ -324,24 +352,123 @@ ngx_http_sio_token(ngx_str_t *name)
 }
 
 
+/* socketio_room TEMPLATE [auto] [if=CLAIM=VALUE] */
+
 char *
 ngx_http_sio_set_room(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     char *p = conf;
 
-    ngx_str_t  *value;
+    ngx_str_t             *value;
+    ngx_uint_t             i;
+    ngx_array_t          **rooms;
+    ngx_sio_room_rule_t   *rule;
 
-    value = cf->args->elts;
+    rooms = (ngx_array_t **) (p + cmd->offset);
 
-    if (cf->args->nelts > 2) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "parameter \"%V\" of socketio_room is not known, "
-                           "write one socketio_room for each room", &value[2]);
+    if (*rooms == NGX_CONF_UNSET_PTR) {
+        *rooms = ngx_array_create(cf->pool, 4, sizeof(ngx_sio_room_rule_t));
+        if (*rooms == NULL) {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    rule = ngx_array_push(*rooms);
+    if (rule == NULL) {
         return NGX_CONF_ERROR;
     }
 
-    return ngx_http_sio_add_pattern(cf, (ngx_array_t **) (p + cmd->offset),
-                                    &value[1], "socketio_room");
+    ngx_memzero(rule, sizeof(ngx_sio_room_rule_t));
+
+    value = cf->args->elts;
+
+    if (ngx_http_sio_read_pattern(cf, &rule->pattern, &value[1],
+                                  "socketio_room")
+        != NGX_CONF_OK
+        || ngx_http_sio_known_names(cf, &rule->pattern) != NGX_CONF_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    for (i = 2; i < cf->args->nelts; i++) {
+        if (ngx_http_sio_room_parameter(cf, rule, &value[i]) != NGX_CONF_OK) {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    if (rule->automatic && rule->pattern.template.stars) {
+        return "cannot join a room with \"*\" by \"auto\"";
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_sio_room_parameter(ngx_conf_t *cf, ngx_sio_room_rule_t *rule,
+    ngx_str_t *value)
+{
+    u_char  *eq;
+
+    if (ngx_strcmp(value->data, "auto") == 0) {
+        rule->automatic = 1;
+        return NGX_CONF_OK;
+    }
+
+    eq = NULL;
+
+    if (ngx_strncmp(value->data, "if=", 3) == 0) {
+        eq = (u_char *) ngx_strchr(value->data + 3, '=');
+    }
+
+    if (eq == NULL || eq == value->data + 3 || rule->claim.len) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "parameter \"%V\" of socketio_room is not known, "
+                           "it takes \"auto\" and one if=CLAIM=VALUE; write "
+                           "one socketio_room for each room", value);
+        return NGX_CONF_ERROR;
+    }
+
+    rule->claim.data = value->data + 3;
+    rule->claim.len = eq - rule->claim.data;
+    rule->value.data = eq + 1;
+    rule->value.len = value->data + value->len - rule->value.data;
+
+    return NGX_CONF_OK;
+}
+
+
+/* What rooms may be made of: claims, and what a socket is. */
+
+static char *
+ngx_http_sio_known_names(ngx_conf_t *cf, ngx_sio_pattern_t *pattern)
+{
+    unsigned              i;
+    ngx_str_t             name;
+    sio_template_part_t  *part;
+
+    for (i = 0; i < pattern->template.n; i++) {
+        part = &pattern->template.parts[i];
+
+        if (part->kind != SIO_TEMPLATE_NAME
+            || sio_span_eq(part->text, sio_span("socket.id"))
+            || sio_span_eq(part->text, sio_span("namespace"))
+            || (part->text.n > 4 && ngx_strncmp(part->text.p, "jwt.", 4) == 0))
+        {
+            continue;
+        }
+
+        name.data = (u_char *) part->text.p;
+        name.len = part->text.n;
+
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"${%V}\" of socketio_room \"%V\" is not known, "
+                           "write ${jwt.CLAIM}, or \"*\" for what may differ",
+                           &name, &pattern->text);
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
 }
 
 
@@ -390,12 +517,9 @@ char *
 ngx_http_sio_add_pattern(ngx_conf_t *cf, ngx_array_t **patterns,
     ngx_str_t *text, const char *what)
 {
-    unsigned               i;
-    sio_span_t             span;
-    ngx_str_t              name;
-    const char            *why;
-    ngx_sio_pattern_t     *pattern;
-    sio_template_part_t   *part;
+    ngx_str_t           name;
+    ngx_uint_t          i;
+    ngx_sio_pattern_t  *pattern;
 
     if (*patterns == NGX_CONF_UNSET_PTR) {
         *patterns = ngx_array_create(cf->pool, 4, sizeof(ngx_sio_pattern_t));
@@ -405,9 +529,37 @@ ngx_http_sio_add_pattern(ngx_conf_t *cf, ngx_array_t **patterns,
     }
 
     pattern = ngx_array_push(*patterns);
-    if (pattern == NULL) {
+
+    if (pattern == NULL
+        || ngx_http_sio_read_pattern(cf, pattern, text, what) != NGX_CONF_OK)
+    {
         return NGX_CONF_ERROR;
     }
+
+    for (i = 0; i < pattern->template.n; i++) {
+
+        if (pattern->template.parts[i].kind == SIO_TEMPLATE_NAME) {
+            name.data = (u_char *) pattern->template.parts[i].text.p;
+            name.len = pattern->template.parts[i].text.n;
+
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "\"${%V}\" of %s \"%V\" is not known, "
+                               "write \"*\" for what may differ",
+                               &name, what, text);
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_sio_read_pattern(ngx_conf_t *cf, ngx_sio_pattern_t *pattern,
+    ngx_str_t *text, const char *what)
+{
+    sio_span_t   span;
+    const char  *why;
 
     pattern->text = *text;
     span.p = text->data;
@@ -420,21 +572,6 @@ ngx_http_sio_add_pattern(ngx_conf_t *cf, ngx_array_t **patterns,
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "%s \"%V\" %s",
                            what, text, why);
         return NGX_CONF_ERROR;
-    }
-
-    for (i = 0; i < pattern->template.n; i++) {
-        part = &pattern->template.parts[i];
-
-        if (part->kind == SIO_TEMPLATE_NAME) {
-            name.data = (u_char *) part->text.p;
-            name.len = part->text.n;
-
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "\"${%V}\" of %s \"%V\" is not known, "
-                               "write \"*\" for what may differ",
-                               &name, what, text);
-            return NGX_CONF_ERROR;
-        }
     }
 
     return NGX_CONF_OK;

@@ -34,6 +34,22 @@ char *ngx_http_sio_set_cookie(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_http_sio_set_origin(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_http_sio_set_room(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
+/* The same for tokens: keys are read and checked here. */
+char *ngx_http_sio_set_jwt_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_sio_set_jwt_jwks(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_sio_set_jwt_token(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_sio_set_jwt_require(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
+/* The same for who is let in. */
+char *ngx_http_sio_set_auth(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_sio_set_auth_message(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_sio_set_auth_expiry(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
 /* socketio_join_event and socketio_leave_event. */
 char *ngx_http_sio_set_events(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 

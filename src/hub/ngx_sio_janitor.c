@@ -6,6 +6,7 @@
  */
 
 #include "ngx_sio_janitor.h"
+#include "ngx_sio_kick.h"
 
 
 #define NGX_SIO_JANITOR_ROUND  250      /* ms */
@@ -20,6 +21,8 @@ static void ngx_sio_janitor_orphan(ngx_sio_zone_t *zone, uint32_t cell,
     ngx_sio_worker_t dead);
 static void ngx_sio_janitor_expire(ngx_sio_zone_t *zone);
 static ngx_uint_t ngx_sio_janitor_expired(ngx_sio_session_t *s);
+static void ngx_sio_janitor_tokens(ngx_sio_zone_t *zone);
+static ngx_uint_t ngx_sio_janitor_token_out(ngx_sio_socket_t *so);
 
 
 void
@@ -57,6 +60,7 @@ ngx_sio_janitor(const ngx_array_t *zones)
 
     for (i = 0; i < zones->nelts; i++) {
         ngx_sio_janitor_expire(zone[i]);
+        ngx_sio_janitor_tokens(zone[i]);
     }
 }
 
@@ -252,4 +256,54 @@ ngx_sio_janitor_expired(ngx_sio_session_t *s)
     return now >= s->deadline
            || (s->state == NGX_SIO_LIVE
                && s->connect_due && now >= s->connect_due);
+}
+
+
+/* A socket whose token has run out is disconnected, its session goes on. */
+
+static void
+ngx_sio_janitor_tokens(ngx_sio_zone_t *zone)
+{
+    uint32_t            n, cell;
+    ngx_sio_mask_t      wake;
+    ngx_sio_shared_t   *sh;
+
+    sh = zone->shared;
+
+    ngx_memzero(&wake, sizeof(ngx_sio_mask_t));
+
+    n = ngx_max(NGX_SIO_JANITOR_SLICE, sh->socket_pool.size / 8);
+
+    for (n = ngx_min(n, sh->socket_pool.fresh); n > 0; n--) {
+
+        cell = (uint32_t) ++sh->janitor_socket;
+
+        if (cell >= sh->socket_pool.fresh) {
+            sh->janitor_socket = 0;
+            continue;
+        }
+
+        if (!ngx_sio_janitor_token_out(&sh->sockets[cell])) {
+            continue;
+        }
+
+        ngx_sio_lock(zone);
+
+        if (ngx_sio_janitor_token_out(&sh->sockets[cell])) {
+            ngx_sio_stat(zone, tokens_expired, 1);
+            ngx_sio_socket_disconnect_locked(zone, cell, &wake);
+        }
+
+        ngx_sio_unlock(zone);
+    }
+
+    ngx_sio_wake(&wake);
+}
+
+
+static ngx_uint_t
+ngx_sio_janitor_token_out(ngx_sio_socket_t *so)
+{
+    return so->state == NGX_SIO_LIVE
+           && so->expires && so->expires <= (uint64_t) ngx_time();
 }

@@ -103,6 +103,10 @@ ngx_sio_rebuild_sessions(ngx_sio_shared_t *sh)
             s->handshake = 0;
         }
 
+        if (!ngx_sio_rebuild_string(sh, s->token)) {
+            s->token = 0;
+        }
+
         ngx_sio_session_link(sh, cell);
     }
 }
@@ -182,6 +186,10 @@ ngx_sio_rebuild_sockets(ngx_sio_shared_t *sh)
 
         if (!ngx_sio_rebuild_string(sh, so->data)) {
             so->data = 0;
+        }
+
+        if (!ngx_sio_rebuild_string(sh, so->claims)) {
+            so->claims = 0;
         }
 
         so->memberships = 0;

@@ -74,6 +74,11 @@ ngx_sio_session_fill(ngx_sio_shared_t *sh, ngx_sio_session_t *s,
         return NGX_DECLINED;
     }
 
+    if (ngx_sio_string_store(sh, params->token, &s->token) != NGX_OK) {
+        ngx_sio_string_free(sh, s->handshake);
+        return NGX_DECLINED;
+    }
+
     tp = ngx_timeofday();
 
     s->endpoint = params->endpoint;
@@ -244,7 +249,26 @@ ngx_sio_session_free_locked(ngx_sio_zone_t *zone, uint32_t cell)
 
     ngx_sio_session_unlink(sh, cell);
     ngx_sio_string_free(sh, s->handshake);
+    ngx_sio_string_free(sh, s->token);
     ngx_sio_session_cell_free(sh, cell);
+}
+
+
+size_t
+ngx_sio_session_token(ngx_sio_zone_t *zone, ngx_sio_ref_t session,
+    u_char *dst, size_t size)
+{
+    size_t              n;
+    ngx_sio_session_t  *s;
+
+    ngx_sio_lock(zone);
+
+    s = ngx_sio_session_locked(zone, session);
+    n = s ? ngx_sio_string_copy(zone->shared, s->token, dst, size) : 0;
+
+    ngx_sio_unlock(zone);
+
+    return n;
 }
 
 

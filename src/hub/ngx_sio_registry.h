@@ -1,6 +1,6 @@
 
 /*
- * Sessions and sockets of a zone: how they begin and end.
+ * Sessions of a zone: how they begin and end.
  *
  * Whatever is told to clients or workers on the way is a record of the log,
  * appended under the same lock; the functions collect in `wake` who has to
@@ -13,6 +13,7 @@
 
 #include "ngx_sio_cells.h"
 #include "ngx_sio_log.h"
+#include "ngx_sio_sockets.h"
 
 
 /* Sockets of one session, and of these closed ones that wait for a poll. */
@@ -27,6 +28,7 @@ typedef struct {
     uint32_t           timeout;         /* ms */
     ngx_msec_t         connect_timeout;
     sio_span_t         handshake;       /* JSON for fetchSockets */
+    sio_span_t         token;           /* that came with it, or empty */
 } ngx_sio_session_params_t;
 
 
@@ -61,6 +63,13 @@ void ngx_sio_session_close_locked(ngx_sio_zone_t *zone, uint32_t cell,
 void ngx_sio_session_kick_locked(ngx_sio_zone_t *zone, uint32_t cell,
     ngx_msec_t linger, ngx_sio_mask_t *wake);
 
+/*
+ * Copies the token of a session's handshake, at most size bytes.  Returns its
+ * length, 0 if there is none.
+ */
+size_t ngx_sio_session_token(ngx_sio_zone_t *zone, ngx_sio_ref_t session,
+    u_char *dst, size_t size);
+
 /* Frees a session's cell and all that hangs on it.  Wants the lock. */
 void ngx_sio_session_free_locked(ngx_sio_zone_t *zone, uint32_t cell);
 
@@ -68,51 +77,11 @@ void ngx_sio_session_free_locked(ngx_sio_zone_t *zone, uint32_t cell);
 ngx_sio_session_t *ngx_sio_session_locked(ngx_sio_zone_t *zone,
     ngx_sio_ref_t session);
 
-/* The connected socket of a reference, NULL if it is gone.  Wants the lock. */
-ngx_sio_socket_t *ngx_sio_socket_locked(ngx_sio_zone_t *zone,
-    ngx_sio_ref_t socket);
-
-typedef struct {
-    ngx_sio_ref_t      session;
-    sio_span_t         namespace;
-    ngx_uint_t         limit;           /* of namespaces from patterns; 0: it
-                                           is declared by its name */
-    u_char             id[NGX_SIO_ID_LEN];
-    ngx_sio_payload_t  answer;          /* for a polling session */
-
-    /* results */
-    ngx_sio_ref_t      socket;
-    uint32_t           cell;            /* of the namespace */
-    uint64_t           from;            /* where in the log it begins */
-} ngx_sio_connect_t;
-
-
-/*
- * Connects a session to a namespace.  A polling session is sent the answer in
- * the same step, so that nothing of the namespace comes before it.  Returns
- * NGX_OK, NGX_DECLINED when there is no room for it, NGX_ABORT when the session
- * is gone.
- */
-ngx_int_t ngx_sio_socket_open(ngx_sio_zone_t *zone,
-    ngx_sio_connect_t *connect);
-
-/* Takes a socket out of its namespace and rooms; harmless when it is gone. */
-void ngx_sio_socket_close(ngx_sio_zone_t *zone, ngx_sio_ref_t socket);
-
-/*
- * The same under the caller's lock.  The cell stays, closed, until the session
- * has been given what the socket was still to get.
- */
-void ngx_sio_socket_close_locked(ngx_sio_zone_t *zone, uint32_t cell);
-
 /*
  * Frees closed sockets and memberships of a session that ended at or before
  * its cursor; for who serves it.  Wants the lock.
  */
 void ngx_sio_session_sweep_locked(ngx_sio_zone_t *zone, uint32_t cell);
-
-/* Frees a socket's cell and all that hangs on it.  Wants the lock. */
-void ngx_sio_socket_free_locked(ngx_sio_zone_t *zone, uint32_t cell);
 
 /* Takes a closed membership apart.  Wants the lock. */
 void ngx_sio_membership_free_locked(ngx_sio_zone_t *zone, uint32_t cell);

@@ -27,6 +27,7 @@ typedef struct {
     uint32_t               seed;        /* of the hashes */
     uint32_t               mask;        /* buckets - 1, of each hash */
     ngx_atomic_t           janitor;     /* (atomic) session it looked at last */
+    ngx_atomic_t           janitor_socket;  /* (atomic) likewise */
     ngx_atomic_t           dirty;       /* pid of who changes it right now */
     ngx_sio_mask_t         parked;      /* (atomic) workers with parked polls */
     ngx_atomic_t           unused;      /* (atomic) of test builds */

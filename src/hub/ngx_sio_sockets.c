@@ -4,14 +4,16 @@
  * their client has been told.  Who may connect is decided above.
  */
 
-#include "ngx_sio_registry.h"
+#include "ngx_sio_rooms.h"
 #include "ngx_sio_test.h"
 
 
 static ngx_uint_t ngx_sio_session_crowded(ngx_sio_shared_t *sh,
     ngx_sio_session_t *s);
 static ngx_int_t ngx_sio_socket_fill(ngx_sio_shared_t *sh,
-    ngx_sio_socket_t *socket, sio_span_t namespace, ngx_uint_t limit);
+    ngx_sio_socket_t *so, const ngx_sio_connect_t *connect);
+static ngx_int_t ngx_sio_socket_enter(ngx_sio_zone_t *zone, uint32_t cell,
+    ngx_sio_connect_t *connect, ngx_sio_mask_t *wake);
 static uint32_t ngx_sio_namespace_limited(ngx_sio_shared_t *sh,
     sio_span_t name, ngx_uint_t limit);
 static void ngx_sio_namespace_left(ngx_sio_shared_t *sh, uint32_t cell);
@@ -49,7 +51,7 @@ ngx_sio_socket_open(ngx_sio_zone_t *zone, ngx_sio_connect_t *connect)
     so->session = connect->session.cell;
     ngx_memcpy(so->id, connect->id, NGX_SIO_ID_LEN);
 
-    rc = ngx_sio_socket_fill(sh, so, connect->namespace, connect->limit);
+    rc = ngx_sio_socket_fill(sh, so, connect);
     if (rc != NGX_OK) {
         ngx_sio_socket_cell_free(sh, cell);
         goto done;
@@ -57,8 +59,6 @@ ngx_sio_socket_open(ngx_sio_zone_t *zone, ngx_sio_connect_t *connect)
 
     if (s->transport == NGX_SIO_POLLING) {
         sh->namespaces[so->namespace].polled = 1;
-        (void) ngx_sio_session_send_locked(zone, so->session,
-                                           &connect->answer, &wake);
     }
 
     if (s->owner) {
@@ -66,17 +66,17 @@ ngx_sio_socket_open(ngx_sio_zone_t *zone, ngx_sio_connect_t *connect)
                          ngx_sio_worker_slot(s->owner));
     }
 
-    so->from = sio_ring_head(sh->log);
     so->sibling = s->sockets;
     s->sockets = cell;
     s->connect_due = 0;
     ngx_sio_socket_link(sh, cell);
     so->state = NGX_SIO_LIVE;
 
-    connect->socket.cell = cell;
-    connect->socket.serial = so->serial;
-    connect->cell = so->namespace;
-    connect->from = so->from;
+    rc = ngx_sio_socket_enter(zone, cell, connect, &wake);
+    if (rc != NGX_OK) {
+        goto done;
+    }
+
 
 done:
 
@@ -89,6 +89,51 @@ done:
     }
 
     return rc;
+}
+
+
+/* Rooms first, then the answer, and what comes after that is the socket's. */
+
+static ngx_int_t
+ngx_sio_socket_enter(ngx_sio_zone_t *zone, uint32_t cell,
+    ngx_sio_connect_t *connect, ngx_sio_mask_t *wake)
+{
+    ngx_sio_shared_t  *sh;
+    ngx_sio_socket_t  *so;
+    ngx_sio_change_t   change;
+
+    sh = zone->shared;
+    so = &sh->sockets[cell];
+
+    connect->socket.cell = cell;
+    connect->socket.serial = so->serial;
+    connect->cell = so->namespace;
+
+    ngx_memzero(&change, sizeof(ngx_sio_change_t));
+
+    change.zone = zone;
+    change.socket = connect->socket;
+    change.rooms = connect->rooms;
+    change.n = connect->nrooms;
+    change.cells = connect->cells;
+
+    if (connect->nrooms
+        && ngx_sio_rooms_join_locked(&change, wake) != NGX_OK)
+    {
+        ngx_sio_socket_close_locked(zone, cell);
+        ngx_sio_session_sweep_locked(zone, so->session);
+        return NGX_DECLINED;
+    }
+
+    if (sh->sessions[so->session].transport == NGX_SIO_POLLING) {
+        (void) ngx_sio_session_send_locked(zone, so->session,
+                                           &connect->answer, wake);
+    }
+
+    so->from = sio_ring_head(sh->log);
+    connect->from = so->from;
+
+    return NGX_OK;
 }
 
 
@@ -114,20 +159,27 @@ ngx_sio_session_crowded(ngx_sio_shared_t *sh, ngx_sio_session_t *s)
 
 static ngx_int_t
 ngx_sio_socket_fill(ngx_sio_shared_t *sh, ngx_sio_socket_t *so,
-    sio_span_t namespace, ngx_uint_t limit)
+    const ngx_sio_connect_t *connect)
 {
     uint32_t  nsp;
 
-    nsp = ngx_sio_namespace_limited(sh, namespace, limit);
+    nsp = ngx_sio_namespace_limited(sh, connect->namespace, connect->limit);
     if (nsp == 0) {
         return NGX_DECLINED;
     }
 
-    sh->namespaces[nsp].count++;
     sh->namespaces[nsp].refs++;
 
+    if (ngx_sio_string_store(sh, connect->claims, &so->claims) != NGX_OK) {
+        ngx_sio_namespace_left(sh, nsp);
+        return NGX_DECLINED;
+    }
+
+    so->expires = connect->expires;
     so->namespace = nsp;
     so->until = NGX_SIO_FOREVER;
+
+    sh->namespaces[nsp].count++;
 
     return NGX_OK;
 }
@@ -235,6 +287,7 @@ ngx_sio_socket_free_locked(ngx_sio_zone_t *zone, uint32_t cell)
     so->state = NGX_SIO_FREE;
     ngx_sio_socket_unlink(sh, cell);
     ngx_sio_string_free(sh, so->data);
+    ngx_sio_string_free(sh, so->claims);
     ngx_sio_namespace_left(sh, so->namespace);
     ngx_sio_socket_cell_free(sh, cell);
 }
@@ -327,4 +380,22 @@ ngx_sio_session_sweep_locked(ngx_sio_zone_t *zone, uint32_t cell)
 
         slink = &sh->sockets[socket].sibling;
     }
+}
+
+
+size_t
+ngx_sio_socket_claims(ngx_sio_zone_t *zone, ngx_sio_ref_t socket, u_char *dst,
+    size_t size)
+{
+    size_t             n;
+    ngx_sio_socket_t  *so;
+
+    ngx_sio_lock(zone);
+
+    so = ngx_sio_socket_locked(zone, socket);
+    n = so ? ngx_sio_string_copy(zone->shared, so->claims, dst, size) : 0;
+
+    ngx_sio_unlock(zone);
+
+    return n;
 }

@@ -34,6 +34,8 @@ const ngx_sio_stat_t  ngx_sio_stat_names[] = {
     NGX_SIO_STAT(pings_timed_out),
     NGX_SIO_STAT(protocol_errors),
     NGX_SIO_STAT(sessions_refused),
+    NGX_SIO_STAT(tokens_refused),
+    NGX_SIO_STAT(tokens_expired),
     NGX_SIO_STAT(rebuilds),
     NGX_SIO_STAT(workers_reaped),
     { ngx_null_string, 0 }

@@ -33,6 +33,8 @@ typedef struct {
     ngx_atomic_t   pings_timed_out;
     ngx_atomic_t   protocol_errors;     /* malformed packets and frames */
     ngx_atomic_t   sessions_refused;    /* handshakes without room for them */
+    ngx_atomic_t   tokens_refused;      /* at handshake or CONNECT */
+    ngx_atomic_t   tokens_expired;      /* of connected sockets */
     ngx_atomic_t   rebuilds;            /* of the registry */
     ngx_atomic_t   workers_reaped;
 } ngx_sio_stats_t;

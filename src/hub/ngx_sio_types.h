@@ -50,6 +50,7 @@ typedef struct {
     uint8_t            farewell;        /* CLOSED: packet of the next poll */
     uint32_t           sockets;         /* (derived) first one */
     uint32_t           memberships;     /* (derived) of all its sockets */
+    uint32_t           token;           /* block: of the handshake, or 0 */
     uint32_t           handshake;       /* block: JSON, the first request */
     uint32_t           interval;        /* pingInterval, ms */
     uint32_t           timeout;         /* pingTimeout, ms */
@@ -82,6 +83,9 @@ typedef struct {
     uint32_t           memberships;     /* (derived) first one */
     uint32_t           rooms;           /* (derived) open memberships */
     uint32_t           data;            /* block: JSON, or 0 */
+    uint32_t           claims;          /* block: JSON, or 0 */
+    uint32_t           unused;
+    uint64_t           expires;         /* s since 1970, 0: never */
     uint64_t           from;            /* gets records from here */
     uint64_t           until;           /* to here; FOREVER while connected */
     uint64_t           last;            /* newest record addressed to it */

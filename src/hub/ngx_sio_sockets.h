@@ -1,0 +1,66 @@
+
+/*
+ * Sockets of a zone's sessions: how they begin and end, and whose they are.
+ */
+
+#ifndef _NGX_SIO_SOCKETS_H_INCLUDED_
+#define _NGX_SIO_SOCKETS_H_INCLUDED_
+
+
+#include "ngx_sio_cells.h"
+
+
+typedef struct {
+    ngx_sio_ref_t      session;
+    sio_span_t         namespace;
+    ngx_uint_t         limit;           /* of namespaces from patterns; 0: it
+                                           is declared by its name */
+    u_char             id[NGX_SIO_ID_LEN];
+    sio_span_t         claims;          /* JSON of a token, or empty */
+    uint64_t           expires;         /* seconds since 1970, 0: never */
+    const sio_span_t  *rooms;           /* joined in the same step */
+    ngx_uint_t         nrooms;
+    ngx_sio_payload_t  answer;          /* for a polling session */
+
+    /* results */
+    ngx_sio_ref_t      socket;
+    uint32_t           cell;            /* of the namespace */
+    uint32_t          *cells;           /* of the rooms, nrooms of them */
+    uint64_t           from;            /* where in the log it begins */
+} ngx_sio_connect_t;
+
+
+/*
+ * Connects a session to a namespace and its rooms.  A polling session is sent
+ * the answer in the same step, so that nothing of the namespace comes before
+ * it.  Returns NGX_OK, NGX_DECLINED when there is no room for it, NGX_ABORT
+ * when the session is gone.
+ */
+ngx_int_t ngx_sio_socket_open(ngx_sio_zone_t *zone,
+    ngx_sio_connect_t *connect);
+
+/* Takes a socket out of its namespace and rooms; harmless when it is gone. */
+void ngx_sio_socket_close(ngx_sio_zone_t *zone, ngx_sio_ref_t socket);
+
+/*
+ * The same under the caller's lock.  The cell stays, closed, until the session
+ * has been given what the socket was still to get.
+ */
+void ngx_sio_socket_close_locked(ngx_sio_zone_t *zone, uint32_t cell);
+
+/* Frees a socket's cell and all that hangs on it.  Wants the lock. */
+void ngx_sio_socket_free_locked(ngx_sio_zone_t *zone, uint32_t cell);
+
+/* The connected socket of a reference, NULL if it is gone.  Wants the lock. */
+ngx_sio_socket_t *ngx_sio_socket_locked(ngx_sio_zone_t *zone,
+    ngx_sio_ref_t socket);
+
+/*
+ * Copies the claims of a connected socket's token, at most size bytes.  Returns
+ * their length, 0 if there are none.
+ */
+size_t ngx_sio_socket_claims(ngx_sio_zone_t *zone, ngx_sio_ref_t socket,
+    u_char *dst, size_t size);
+
+
+#endif /* _NGX_SIO_SOCKETS_H_INCLUDED_ */
