@@ -14,7 +14,8 @@ import { OP, Polling, RS, WebSocketRaw, frame, openSession, TRANSPORTS,
 
 const MODULE = process.env.TEST_NGINX_MODULE_ECHO;
 const BINARY = process.env.TEST_NGINX_BINARY_ECHO;
-const skip = MODULE ? false : 'TEST_NGINX_MODULE_ECHO is not set';
+const skip = MODULE === undefined
+             ? 'TEST_NGINX_MODULE_ECHO is not set' : false;
 
 if (skip) {
     process.stderr.write(`SKIPPED 015-engine-echo: ${skip}\n`);
