@@ -68,25 +68,16 @@ ngx_sio_socket_open(ngx_sio_zone_t *zone, ngx_sio_connect_t *connect)
 
     so->sibling = s->sockets;
     s->sockets = cell;
-    s->connect_due = 0;
     ngx_sio_socket_link(sh, cell);
     so->state = NGX_SIO_LIVE;
 
     rc = ngx_sio_socket_enter(zone, cell, connect, &wake);
-    if (rc != NGX_OK) {
-        goto done;
-    }
-
 
 done:
 
     ngx_sio_unlock(zone);
 
     ngx_sio_wake(&wake);
-
-    if (rc == NGX_OK) {
-        ngx_sio_stat(zone, sockets_opened, 1);
-    }
 
     return rc;
 }
@@ -117,6 +108,8 @@ ngx_sio_socket_enter(ngx_sio_zone_t *zone, uint32_t cell,
     change.n = connect->nrooms;
     change.cells = connect->cells;
 
+    ngx_sio_stat(zone, sockets_opened, 1);
+
     if (connect->nrooms
         && ngx_sio_rooms_join_locked(&change, wake) != NGX_OK)
     {
@@ -132,6 +125,7 @@ ngx_sio_socket_enter(ngx_sio_zone_t *zone, uint32_t cell,
 
     so->from = sio_ring_head(sh->log);
     connect->from = so->from;
+    sh->sessions[so->session].connect_due = 0;
 
     return NGX_OK;
 }
@@ -175,6 +169,9 @@ ngx_sio_socket_fill(ngx_sio_shared_t *sh, ngx_sio_socket_t *so,
         return NGX_DECLINED;
     }
 
+    /* from here on even if it is closed again, or its worker dies now */
+
+    so->from = sio_ring_head(sh->log);
     so->expires = connect->expires;
     so->namespace = nsp;
     so->until = NGX_SIO_FOREVER;
