@@ -9,28 +9,12 @@
 #define _NGX_SIO_CONF_H_INCLUDED_
 
 
+#include "ngx_sio_rules.h"
 #include "ngx_sio_zone.h"
 #include "sio_jwt.h"
-#include "sio_template.h"
 
 
 #define NGX_SIO_NAMESPACE_NAME_MAX  128     /* bytes, as clients may send */
-
-
-/* A pattern of names: the text for messages, and its parts. */
-typedef struct {
-    ngx_str_t              text;
-    sio_template_t         template;
-} ngx_sio_pattern_t;
-
-
-/* A room that clients may join: a template, and who it is for. */
-typedef struct {
-    ngx_sio_pattern_t      pattern;
-    ngx_uint_t             automatic;       /* joined at every CONNECT */
-    ngx_str_t              claim;           /* of if=, empty if none */
-    ngx_str_t              value;
-} ngx_sio_room_rule_t;
 
 
 #define NGX_SIO_AUTH_OFF       0            /* tokens are not looked at */
@@ -68,6 +52,7 @@ typedef struct {
     ngx_array_t           *rooms;           /* of ngx_sio_room_rule_t */
     ngx_array_t           *join_events;     /* of ngx_sio_pattern_t */
     ngx_array_t           *leave_events;    /* of ngx_sio_pattern_t */
+    ngx_array_t           *events;          /* of ngx_sio_event_rule_t */
     ngx_uint_t             limit_rooms;
     ngx_uint_t             room_max_length; /* bytes */
     size_t                 send_buffer;     /* bytes */

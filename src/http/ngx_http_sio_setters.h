@@ -54,6 +54,13 @@ char *ngx_http_sio_set_auth_expiry(ngx_conf_t *cf, ngx_command_t *cmd,
 char *ngx_http_sio_set_events(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
 /*
+ * Parses "10r/s" or "10r/m", and the number of a burst; they set their half of
+ * the rate.  Return NULL, or what is wrong as the end of a sentence.
+ */
+char *ngx_http_sio_parse_rate(ngx_str_t *text, sio_rate_t *rate);
+char *ngx_http_sio_parse_burst(ngx_str_t *text, sio_rate_t *rate);
+
+/*
  * Adds a pattern to an array of ngx_sio_pattern_t, which is made if it is not
  * set; `what` precedes the text in messages.
  */

@@ -1,0 +1,69 @@
+
+/*
+ * Rules of a namespace, as the configuration gives them: rooms that clients may
+ * join, and what becomes of their events.
+ */
+
+#ifndef _NGX_SIO_RULES_H_INCLUDED_
+#define _NGX_SIO_RULES_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include "sio_bucket.h"
+#include "sio_template.h"
+
+
+/* A pattern of names: the text for messages, and its parts. */
+typedef struct {
+    ngx_str_t              text;
+    sio_template_t         template;
+} ngx_sio_pattern_t;
+
+
+/* A room that clients may join: a template, and who it is for. */
+typedef struct {
+    ngx_sio_pattern_t      pattern;
+    ngx_uint_t             automatic;       /* joined at every CONNECT */
+    ngx_str_t              claim;           /* of if=, empty if none */
+    ngx_str_t              value;
+} ngx_sio_room_rule_t;
+
+
+/* What socketio_on does with an event. */
+#define NGX_SIO_ON_RELAY    0               /* to rooms, without the sender */
+#define NGX_SIO_ON_FORWARD  1               /* to a service */
+#define NGX_SIO_ON_DROP     2
+
+
+/* A member that a relay sets in every object argument. */
+typedef struct {
+    ngx_str_t              name;
+    ngx_sio_pattern_t      value;
+} ngx_sio_merge_t;
+
+
+/* socketio_on: which events of clients it means, and what becomes of them. */
+typedef struct {
+    ngx_sio_pattern_t      pattern;         /* of the event's name */
+    ngx_uint_t             action;          /* NGX_SIO_ON_... */
+    ngx_str_t              claim;           /* of if=, empty if none */
+    ngx_str_t              value;
+    sio_rate_t             limit;           /* of one socket */
+
+    ngx_array_t           *rooms;           /* RELAY: of ngx_sio_pattern_t,
+                                               NULL: the namespace */
+    ngx_array_t           *merge;           /* of ngx_sio_merge_t, or NULL */
+    ngx_str_t              uri;             /* FORWARD */
+    ngx_msec_t             timeout;         /* FORWARD */
+
+    unsigned               self:1;          /* RELAY: to the sender, too */
+    unsigned               any:1;           /* RELAY: he need be no member */
+    unsigned               is_volatile:1;   /* RELAY */
+    unsigned               async:1;         /* FORWARD: the next event does
+                                               not wait for the answer */
+} ngx_sio_event_rule_t;
+
+
+#endif /* _NGX_SIO_RULES_H_INCLUDED_ */

@@ -1,0 +1,65 @@
+
+/* Rates: bursts, the way back, clocks whose low bits wrap. */
+
+#include "../lib/tap.h"
+#include "sio_bucket.h"
+
+
+static unsigned
+take(sio_bucket_t *bucket, const sio_rate_t *rate, uint64_t now, unsigned n)
+{
+    unsigned  got;
+
+    for (got = 0; n; n--) {
+        got += sio_bucket_take(bucket, rate, now);
+    }
+
+    return got;
+}
+
+
+int
+main(void)
+{
+    unsigned      got;
+    uint64_t      now, wrap;
+    sio_bucket_t  bucket;
+
+    static const sio_rate_t  none = { 0, 0 };
+    static const sio_rate_t  one = { 1000, 0 };
+    static const sio_rate_t  ten = { 10000, 5 };
+    static const sio_rate_t  minute = { 1000 / 60, 0 };
+
+    memset(&bucket, 0, sizeof(bucket));
+    ok(take(&bucket, &none, 1, 1000) == 1000, "no rate: no limit");
+
+    ok(take(&bucket, &one, 1000000, 10) == 1, "one, without a burst");
+    ok(take(&bucket, &one, 1000999, 10) == 0, "none a millisecond too early");
+    ok(take(&bucket, &one, 1001000, 10) == 1, "one more after a second");
+
+    memset(&bucket, 0, sizeof(bucket));
+    ok(take(&bucket, &ten, 5, 100) == 6, "a burst on top of one");
+    ok(take(&bucket, &ten, 105, 100) == 1, "one in a tenth of a second");
+    ok(take(&bucket, &ten, 100000, 100) == 6, "the whole burst after a rest");
+
+    memset(&bucket, 0, sizeof(bucket));
+
+    for (got = 0, now = 0; now < 10000; now += 7) {
+        got += sio_bucket_take(&bucket, &ten, now);
+    }
+
+    ok(got >= 100 && got <= 107, "ten a second for ten seconds: %u", got);
+
+    memset(&bucket, 0, sizeof(bucket));
+    (void) take(&bucket, &minute, 0, 1);
+    ok(take(&bucket, &minute, 59000, 1) == 0, "one a minute: not after 59 s");
+    ok(take(&bucket, &minute, 63000, 1) == 1, "but after the minute");
+
+    wrap = (uint64_t) 1 << 32;
+    memset(&bucket, 0, sizeof(bucket));
+    (void) take(&bucket, &one, wrap - 500, 1);
+    ok(take(&bucket, &one, wrap + 499, 1) == 0, "the clock wraps: too early");
+    ok(take(&bucket, &one, wrap + 500, 1) == 1, "the clock wraps: in time");
+
+    return done_testing();
+}
