@@ -51,6 +51,8 @@ static int sio_jwt_signed(const sio_jwt_policy_t *policy,
     const sio_jwt_token_t *t);
 static int sio_jwt_signed_by(const sio_jwt_key_t *key,
     const sio_jwt_token_t *t);
+static int sio_jwt_verified(const sio_jwt_key_t *key,
+    const sio_jwt_token_t *t);
 static int sio_jwt_decode(const sio_jwt_token_t *t, const void *key, size_t n);
 static int sio_jwt_times(const json_t *claims, sio_jwt_times_t *times);
 static int sio_jwt_time(const json_t *claims, const char *name, int64_t *time,
@@ -273,8 +275,39 @@ sio_jwt_signed(const sio_jwt_policy_t *policy, const sio_jwt_token_t *t)
 }
 
 
+/* A secret's arithmetic costs less than to look whether it was done before. */
+
 static int
 sio_jwt_signed_by(const sio_jwt_key_t *key, const sio_jwt_token_t *t)
+{
+    int         good;
+    uint8_t     digest[SIO_JWT_DIGEST];
+    sio_span_t  token;
+
+    token = (sio_span_t) { (const uint8_t *) t->text, strlen(t->text) };
+
+    if (sio_jwt_traits(key->alg)->type == NULL
+        || sio_jwt_digest(key, token, digest) != SIO_OK)
+    {
+        return sio_jwt_verified(key, t);
+    }
+
+    if (sio_jwt_seen(digest)) {
+        return 1;
+    }
+
+    good = sio_jwt_verified(key, t);
+
+    if (good) {
+        sio_jwt_remember(digest);
+    }
+
+    return good;
+}
+
+
+static int
+sio_jwt_verified(const sio_jwt_key_t *key, const sio_jwt_token_t *t)
 {
     int      good;
     char    *pem;

@@ -12,7 +12,8 @@
 #include "sio_jwt.h"
 
 
-#define SIO_JWT_DEPTH  16       /* of JSON in tokens and key sets */
+#define SIO_JWT_DEPTH   16      /* of JSON in tokens and key sets */
+#define SIO_JWT_DIGEST  32      /* bytes, SHA-256 */
 
 
 typedef struct {
@@ -36,6 +37,19 @@ char *sio_jwt_certificate_key(sio_span_t pem, size_t *n);
 
 /* A public key as PEM, which the caller frees, or NULL without memory. */
 char *sio_jwt_pem(EVP_PKEY *pkey, size_t *n);
+
+/*
+ * Writes what names a token with a key, SIO_JWT_DIGEST bytes.  SIO_ERROR
+ * without memory.
+ */
+int sio_jwt_digest(const sio_jwt_key_t *key, sio_span_t token,
+    uint8_t *digest);
+
+/* Whether that token's signature by that key was found good before. */
+int sio_jwt_seen(const uint8_t *digest);
+
+/* Notes that it is good; what was noted longer ago may be forgotten. */
+void sio_jwt_remember(const uint8_t *digest);
 
 /*
  * Decodes unpadded base64url strictly.  dst has room for

@@ -7,7 +7,7 @@
 #include "../lib/tap.h"
 #include "../lib/guard.h"
 #include "../lib/jwt_sign.h"
-#include "sio_jwt.h"
+#include "sio_jwt_internal.h"
 
 #include <openssl/err.h>
 #include <openssl/pem.h>
@@ -1425,6 +1425,58 @@ test_rfc(void)
 }
 
 
+/* What was found good before is judged again, but for its arithmetic. */
+
+static void
+test_seen(void)
+{
+    char              *token, *other;
+    uint8_t            digest[SIO_JWT_DIGEST];
+    sio_jwt_key_t      key, wrong;
+    sio_jwt_policy_t   policy, strict;
+    sio_jwt_claims_t   claims;
+
+    key = verifier(RS256);
+    wrong = verifier(RS256_OTHER);
+    policy = policy_of(&key, 1);
+    strict = policy_of(&wrong, 1);
+
+    token = jwt_sign(&keys[RS256].signer, sio_span("{\"alg\":\"RS256\"}"),
+                     sio_span("{\"seen\":1," LATER "}"));
+    other = jwt_sign(&keys[RS256_OTHER].signer,
+                     sio_span("{\"alg\":\"RS256\"}"),
+                     sio_span("{\"seen\":1," LATER "}"));
+
+    ok(sio_jwt_digest(&key, span_of(token), digest) == SIO_OK
+       && !sio_jwt_seen(digest), "a new token was not seen");
+    ok(sio_jwt_verify(&policy, span_of(token), NOW, &claims) == SIO_JWT_OK
+       && sio_jwt_seen(digest), "now it was");
+    sio_jwt_claims_free(&claims);
+
+    ok(sio_jwt_verify(&policy, span_of(token), NOW, &claims) == SIO_JWT_OK,
+       "and is good again");
+    is_bytes(claims.json, claims.n, "{\"seen\":1,\"exp\":1700000001}", 27,
+             "with its claims");
+    sio_jwt_claims_free(&claims);
+
+    ok(sio_jwt_verify(&policy, span_of(token), NOW + 1, &claims)
+       == SIO_JWT_EXPIRED, "until it expires");
+    ok(sio_jwt_verify(&strict, span_of(token), NOW, &claims)
+       == SIO_JWT_INVALID, "not by another key");
+    ok(sio_jwt_verify(&policy, span_of(other), NOW, &claims)
+       == SIO_JWT_INVALID, "nor the other key's token");
+    ok(sio_jwt_digest(&key, span_of(other), digest) == SIO_OK
+       && !sio_jwt_seen(digest), "what is refused is not noted");
+
+    token[strlen(token) - 9] ^= 1;
+    ok(sio_jwt_verify(&policy, span_of(token), NOW, &claims)
+       == SIO_JWT_INVALID, "another signature is another token");
+
+    free(token);
+    free(other);
+}
+
+
 int
 main(void)
 {
@@ -1451,6 +1503,7 @@ main(void)
     test_certificates();
     test_sets();
     test_rfc();
+    test_seen();
 
     free_keys();
 
