@@ -57,6 +57,9 @@ typedef struct {
 
 extern ngx_module_t  ngx_socketio_module;
 
+/* Its directives, the last one without a name. */
+extern ngx_command_t  ngx_http_sio_commands[];
+
 
 /* A zone by its name, NULL if no socketio_zone has declared it. */
 ngx_sio_zone_t *ngx_http_sio_zone(ngx_conf_t *cf, ngx_str_t *name);

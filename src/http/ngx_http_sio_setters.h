@@ -67,6 +67,17 @@ char *ngx_http_sio_parse_burst(ngx_str_t *text, sio_rate_t *rate);
 char *ngx_http_sio_add_pattern(ngx_conf_t *cf, ngx_array_t **patterns,
     ngx_str_t *text, const char *what);
 
+/* Splits a pattern or template; `what` precedes its text in messages. */
+char *ngx_http_sio_read_pattern(ngx_conf_t *cf, ngx_sio_pattern_t *pattern,
+    ngx_str_t *text, const char *what);
+
+/*
+ * Refuses ${names} other than claims and what a socket is by itself; `what` as
+ * above.
+ */
+char *ngx_http_sio_known_names(ngx_conf_t *cf, ngx_sio_pattern_t *pattern,
+    const char *what);
+
 /*
  * What no client can send in a name, as the end of a sentence, or NULL if the
  * name is good.
