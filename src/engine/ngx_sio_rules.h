@@ -36,10 +36,21 @@ typedef struct {
 #define NGX_SIO_ON_FORWARD  1               /* to a service */
 #define NGX_SIO_ON_DROP     2
 
+/* What it is done with. */
+#define NGX_SIO_ON_EVENT       0            /* events whose name matches */
+#define NGX_SIO_ON_CONNECT     1            /* the socket's beginning */
+#define NGX_SIO_ON_DISCONNECT  2            /* its end */
+
+
+#define NGX_SIO_ON_ROOMS    16              /* templates of one rule */
+#define NGX_SIO_ON_MERGES   16
+#define NGX_SIO_ON_NAME     128             /* bytes of a merged name */
+
 
 /* A member that a relay sets in every object argument. */
 typedef struct {
     ngx_str_t              name;
+    ngx_str_t              key;             /* the same as JSON, and a colon */
     ngx_sio_pattern_t      value;
 } ngx_sio_merge_t;
 
@@ -47,17 +58,20 @@ typedef struct {
 /* socketio_on: which events of clients it means, and what becomes of them. */
 typedef struct {
     ngx_sio_pattern_t      pattern;         /* of the event's name */
-    ngx_uint_t             action;          /* NGX_SIO_ON_... */
+    ngx_uint_t             action;          /* NGX_SIO_ON_RELAY ... */
+    ngx_uint_t             when;            /* NGX_SIO_ON_EVENT ... */
     ngx_str_t              claim;           /* of if=, empty if none */
     ngx_str_t              value;
     sio_rate_t             limit;           /* of one socket */
 
     ngx_array_t           *rooms;           /* RELAY: of ngx_sio_pattern_t,
-                                               NULL: the namespace */
+                                               NULL: everybody */
     ngx_array_t           *merge;           /* of ngx_sio_merge_t, or NULL */
     ngx_str_t              uri;             /* FORWARD */
-    ngx_msec_t             timeout;         /* FORWARD */
+    ngx_msec_t             timeout;         /* FORWARD, 0: the location's */
 
+    unsigned               claims:1;        /* if= or a template wants them */
+    unsigned               everybody:1;     /* RELAY: to the namespace */
     unsigned               self:1;          /* RELAY: to the sender, too */
     unsigned               any:1;           /* RELAY: he need be no member */
     unsigned               is_volatile:1;   /* RELAY */

@@ -53,6 +53,7 @@ ngx_http_sio_namespace_unset(ngx_sio_namespace_conf_t *nc)
     nc->rooms = NGX_CONF_UNSET_PTR;
     nc->join_events = NGX_CONF_UNSET_PTR;
     nc->leave_events = NGX_CONF_UNSET_PTR;
+    nc->events = NGX_CONF_UNSET_PTR;
     nc->limit_rooms = NGX_CONF_UNSET_UINT;
     nc->room_max_length = NGX_CONF_UNSET_UINT;
     nc->send_buffer = NGX_CONF_UNSET_SIZE;
@@ -66,6 +67,7 @@ ngx_http_sio_namespace_merge(ngx_conf_t *cf, ngx_sio_namespace_conf_t *prev,
     ngx_conf_merge_ptr_value(conf->rooms, prev->rooms, NULL);
     ngx_conf_merge_ptr_value(conf->join_events, prev->join_events, NULL);
     ngx_conf_merge_ptr_value(conf->leave_events, prev->leave_events, NULL);
+    ngx_conf_merge_ptr_value(conf->events, prev->events, NULL);
     ngx_conf_merge_uint_value(conf->limit_rooms, prev->limit_rooms, 64);
     ngx_conf_merge_uint_value(conf->room_max_length, prev->room_max_length,
                               128);
@@ -446,7 +448,8 @@ ngx_http_sio_check_namespace(ngx_conf_t *cf, ngx_sio_endpoint_t *endpoint,
         endpoint->auth = 1;
     }
 
-    return ngx_http_sio_check_rooms(cf, nc);
+    return ngx_http_sio_check_rooms(cf, nc) == NGX_CONF_OK
+           ? ngx_http_sio_check_on(cf, nc) : NGX_CONF_ERROR;
 }
 
 

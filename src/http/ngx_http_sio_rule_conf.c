@@ -71,20 +71,12 @@ static char *
 ngx_http_sio_room_parameter(ngx_conf_t *cf, ngx_sio_room_rule_t *rule,
     ngx_str_t *value)
 {
-    u_char  *eq;
-
     if (ngx_strcmp(value->data, "auto") == 0) {
         rule->automatic = 1;
         return NGX_CONF_OK;
     }
 
-    eq = NULL;
-
-    if (ngx_strncmp(value->data, "if=", 3) == 0) {
-        eq = (u_char *) ngx_strchr(value->data + 3, '=');
-    }
-
-    if (eq == NULL || eq == value->data + 3 || rule->claim.len) {
+    if (ngx_http_sio_parse_if(value, &rule->claim, &rule->value) != NGX_OK) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "parameter \"%V\" of socketio_room is not known, "
                            "it takes \"auto\" and one if=CLAIM=VALUE; write "
@@ -92,12 +84,31 @@ ngx_http_sio_room_parameter(ngx_conf_t *cf, ngx_sio_room_rule_t *rule,
         return NGX_CONF_ERROR;
     }
 
-    rule->claim.data = value->data + 3;
-    rule->claim.len = eq - rule->claim.data;
-    rule->value.data = eq + 1;
-    rule->value.len = value->data + value->len - rule->value.data;
-
     return NGX_CONF_OK;
+}
+
+
+ngx_int_t
+ngx_http_sio_parse_if(ngx_str_t *text, ngx_str_t *claim, ngx_str_t *value)
+{
+    u_char  *eq;
+
+    if (ngx_strncmp(text->data, "if=", 3) != 0 || claim->len) {
+        return NGX_DECLINED;
+    }
+
+    eq = (u_char *) ngx_strchr(text->data + 3, '=');
+
+    if (eq == NULL || eq == text->data + 3) {
+        return NGX_DECLINED;
+    }
+
+    claim->data = text->data + 3;
+    claim->len = eq - claim->data;
+    value->data = eq + 1;
+    value->len = text->data + text->len - value->data;
+
+    return NGX_OK;
 }
 
 

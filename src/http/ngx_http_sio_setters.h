@@ -53,6 +53,22 @@ char *ngx_http_sio_set_auth_expiry(ngx_conf_t *cf, ngx_command_t *cmd,
 /* socketio_join_event and socketio_leave_event. */
 char *ngx_http_sio_set_events(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
+/* socketio_on: a rule for events of clients. */
+char *ngx_http_sio_set_on(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+/* Its room= and merge=; return what is wrong as the end of a sentence. */
+char *ngx_http_sio_relay_rooms(ngx_conf_t *cf, ngx_sio_event_rule_t *rule,
+    ngx_str_t *text);
+char *ngx_http_sio_relay_merges(ngx_conf_t *cf, ngx_sio_event_rule_t *rule,
+    ngx_str_t *text);
+
+/* Refuses rules of a merged namespace that its other values make void. */
+char *ngx_http_sio_check_on(ngx_conf_t *cf, ngx_sio_namespace_conf_t *nc);
+
+/* Parses if=CLAIM=VALUE.  NGX_DECLINED: it is none, or there was one before. */
+ngx_int_t ngx_http_sio_parse_if(ngx_str_t *text, ngx_str_t *claim,
+    ngx_str_t *value);
+
 /*
  * Parses "10r/s" or "10r/m", and the number of a burst; they set their half of
  * the rate.  Return NULL, or what is wrong as the end of a sentence.

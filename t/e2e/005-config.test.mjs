@@ -247,14 +247,90 @@ refuses('an event', [
     ['socketio_leave_event "";', 'socketio_leave_event "" is empty'],
 ]);
 
+refuses('socketio_on', [
+    ['socketio_on;', 'invalid number of arguments'],
+    ['socketio_on a;', 'needs an action after the event: write relay, forward'],
+    ['socketio_on a b;', 'action "b" of socketio_on is not known, write relay'],
+    ['socketio_on "" drop;', 'socketio_on "" is empty'],
+    ['socketio_on "${arg.0}" drop;', '"${arg.0}" of socketio_on "${arg.0}"'],
+    ['socketio_on connect relay room=a;',
+     '"connect" of socketio_on is no event of a client, it can only be '
+     + 'forwarded: write "socketio_on connect forward /URI;"'],
+    ['socketio_on disconnect drop;',
+     '"disconnect" of socketio_on is no event of a client'],
+    ['socketio_on connect_error drop;', 'is reserved by Socket.IO'],
+    ['socketio_on a relay;', 'relays to nobody: write room=TEMPLATE'],
+    ['socketio_on a relay any self;', 'relays to nobody'],
+    ['socketio_on a relay room=;', 'room "" is empty'],
+    ['socketio_on a relay room=a,,b;', 'room "" is empty'],
+    ['socketio_on a relay room=a,;', 'room "" is empty'],
+    ['socketio_on a relay room=a room=b;', 'is duplicate: write the rooms'],
+    ['socketio_on a relay room=a:*;', 'has a "*" in a room: write room=* alone'],
+    ['socketio_on a relay room=*,b;', 'has a "*" in a room'],
+    ['socketio_on a relay "room=${sub}";', '"${sub}" of room "${sub}" of '
+     + 'socketio_on is not known, write ${jwt.CLAIM}, ${arg.0}'],
+    ...['arg', 'arg.', 'arg.x', 'arg.100', 'arg.0.', 'arg.0..a', 'arg.0x',
+        'jwt.', 'time'].map((name) =>
+        [`socketio_on a relay "room=\${${name}}";`,
+         `"\${${name}}" of room "\${${name}}" of socketio_on is not known`]),
+    ['socketio_on a relay "room=${arg.0}${arg.1}";',
+     '"${arg.1}" of room "${arg.0}${arg.1}" of socketio_on follows another '
+     + 'placeholder: write text between them'],
+    [`socketio_on a relay room=${LONG}xx;`,
+     'of socketio_on "a" of namespace "/" is longer than'],
+    [`socketio_on a relay room=${Array(17).fill('r').join()};`,
+     'has too many rooms'],
+    ['socketio_on a relay room=a selves;',
+     'option "selves" of socketio_on "a" is not known: "relay" takes room='],
+    ['socketio_on a relay room=a async;', 'option "async" of socketio_on "a"'],
+    ['socketio_on a drop room=a;', '"drop" takes if=CLAIM=VALUE'],
+    ['socketio_on a drop if=role;', 'is no condition, write one if=CLAIM=VALUE'],
+    ['socketio_on a drop if=a=b if=c=d;', 'is no condition, write one if='],
+    ['socketio_on a drop limit=5;', 'needs a unit: 10r/s, or 10r/m'],
+    ['socketio_on a drop limit=0r/s;', 'must be from 1 to 1000000'],
+    ['socketio_on a drop limit=1r/s limit=2r/s;', 'is duplicate'],
+    ['socketio_on a drop burst=5;', 'has burst= without limit=RATE'],
+    ['socketio_on a drop limit=1r/s burst=x;', 'must be from 0 to 1000000'],
+    ['socketio_on a relay room=a merge=user;',
+     'needs a name before each value: write merge=NAME:TEMPLATE'],
+    ['socketio_on a relay room=a merge=:b;', 'needs a name before each value'],
+    ['socketio_on a relay room=a merge=b:;', 'value "" is empty'],
+    ['socketio_on a relay room=a merge=b:*;', 'has a "*" in a value'],
+    ['socketio_on a relay room=a merge=b:c,b:d;', 'has a name twice'],
+    ['socketio_on a relay room=a merge=b:c merge=d:e;', 'is duplicate: write'],
+    ['socketio_on a relay room=a merge=_placeholder:b;',
+     '"_placeholder" is Socket.IO\'s own'],
+    ['socketio_on a relay room=a "merge=b:${sub}";',
+     '"${sub}" of value "${sub}" of socketio_on is not known'],
+    ['socketio_on a forward;', 'needs the URI of a location after "forward"'],
+    ['socketio_on a forward chat;', 'needs the URI of a location'],
+    ['socketio_on a forward @chat;', 'needs the URI of a location'],
+    ['socketio_on a forward /c timeout=0;', 'needs a time, such as timeout=5s'],
+    ['socketio_on a forward /c timeout=x;', 'needs a time'],
+    ['socketio_on a forward /c self;', '"forward" takes a URI, async, timeout='],
+    ['socketio_on a forward /c async timeout=5s;', 'is not built yet'],
+    ['socketio_on connect forward /c;', 'is not built yet'],
+]);
+
+takes('socketio_on', [
+    'socketio_on * relay room=*;',
+    'socketio_on a drop; socketio_on a:*:b drop if=role=admin limit=1r/m;',
+    `socketio_on a relay room=a,b:\${arg.0},c:\${arg.10.x.y}:\${jwt.s.u}
+     self any volatile if=https://x/role=a=b limit=10r/s burst=1000000
+     merge=user:\${jwt.sub},at:\${now},by:"\${socket.id}:\${namespace}",k:v:w;`,
+    `socketio_on a relay room=${LONG}; socketio_namespace /a { socketio_on * drop;
+     } socketio_namespace /b { socketio_on * relay room=b; }`,
+]);
+
 takes('a namespace\'s directive on any level', [
     `socketio_room a:*; socketio_room b; socketio_join_event in in:*;
      socketio_leave_event out; socketio_limit_rooms 65535;
      socketio_room_max_length 4096; socketio_send_buffer 1024m;
+     socketio_on a drop;
      server { listen 127.0.0.1:1; socketio_room a:*;
               socketio_join_event in; socketio_leave_event out;
               socketio_limit_rooms 1; socketio_room_max_length 3;
-              socketio_send_buffer 4k; }`,
+              socketio_send_buffer 4k; socketio_on b relay room=c; }`,
 ], 'http');
 
 takes('an endpoint\'s directive on any level', [
