@@ -143,3 +143,15 @@ ngx_sio_auth_refuse(const ngx_sio_auth_conf_t *conf, ngx_uint_t message,
 
     return NGX_DECLINED;
 }
+
+
+sio_span_t
+ngx_sio_auth_message(const ngx_sio_auth_conf_t *conf, ngx_uint_t message)
+{
+    sio_span_t  text;
+
+    text.p = conf->message[message].data;
+    text.n = conf->message[message].len;
+
+    return text;
+}

@@ -32,6 +32,10 @@ ngx_int_t ngx_sio_auth_connect(ngx_sio_peer_t *peer,
     const ngx_sio_auth_conf_t *conf, const sio_packet_t *packet,
     ngx_sio_auth_t *auth);
 
+/* A text of connect_error, JSON-escaped: NGX_SIO_AUTH_MISSING and so on. */
+sio_span_t ngx_sio_auth_message(const ngx_sio_auth_conf_t *conf,
+    ngx_uint_t message);
+
 /*
  * Judges a token, with or without "Bearer " in front, as above; one that is
  * empty is judged as absent.

@@ -38,7 +38,7 @@ typedef struct {
     ngx_array_t           *require;         /* of sio_jwt_require_t */
     time_t                 leeway;          /* seconds */
     ngx_str_t              message[NGX_SIO_AUTH_MESSAGES];  /* JSON-escaped */
-    size_t                 limit;           /* bytes of claims */
+    size_t                 limit;           /* bytes of claims and data */
 } ngx_sio_auth_conf_t;
 
 
@@ -53,6 +53,8 @@ typedef struct {
     ngx_array_t           *join_events;     /* of ngx_sio_pattern_t */
     ngx_array_t           *leave_events;    /* of ngx_sio_pattern_t */
     ngx_array_t           *events;          /* of ngx_sio_event_rule_t */
+    ngx_array_t           *data;            /* of ngx_sio_data_rule_t */
+    ngx_sio_announce_rule_t  announce;
     ngx_uint_t             limit_rooms;
     ngx_uint_t             room_max_length; /* bytes */
     size_t                 send_buffer;     /* bytes */

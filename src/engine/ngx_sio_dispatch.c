@@ -5,6 +5,7 @@
  */
 
 #include "ngx_sio_auth.h"
+#include "ngx_sio_data.h"
 #include "ngx_sio_dispatch.h"
 #include "ngx_sio_membership.h"
 #include "ngx_sio_test.h"
@@ -209,6 +210,14 @@ ngx_sio_dispatch_connect(ngx_sio_peer_t *peer, const sio_packet_t *packet)
         return NGX_OK;
     }
 
+    if (ngx_sio_data_connect(nc, &connect) != NGX_OK) {
+        ngx_sio_dispatch_refuse(peer, packet->nsp,
+                                ngx_sio_auth_message(&nc->auth,
+                                                     NGX_SIO_AUTH_INVALID));
+        return NGX_OK;
+    }
+
+    connect.announce = nc->announce.id;
     ngx_sio_membership_connect(nc, &connect);
 
 #if (NGX_PCRE)

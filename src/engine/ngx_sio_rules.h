@@ -31,6 +31,22 @@ typedef struct {
 } ngx_sio_room_rule_t;
 
 
+/* socketio_data: a member of a socket's data. */
+typedef struct {
+    sio_span_t             name;
+    ngx_sio_pattern_t      value;
+} ngx_sio_data_rule_t;
+
+
+/* socketio_announce: the events, of which one may be empty. */
+typedef struct {
+    ngx_uint_t             set;
+    uint32_t               id;              /* of the zone's; 0: off */
+    ngx_str_t              join;
+    ngx_str_t              leave;
+} ngx_sio_announce_rule_t;
+
+
 /* What socketio_on does with an event. */
 #define NGX_SIO_ON_RELAY    0               /* to rooms, without the sender */
 #define NGX_SIO_ON_FORWARD  1               /* to a service */

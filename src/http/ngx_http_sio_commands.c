@@ -221,12 +221,26 @@ ngx_command_t  ngx_http_sio_commands[] = {
       ngx_http_sio_namespace_field(auth.expiry),
       NULL },
 
+    { ngx_string("socketio_data"),
+      NGX_HTTP_SIO_ANY|NGX_CONF_1MORE,
+      ngx_http_sio_set_data,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      ngx_http_sio_namespace_field(data),
+      NULL },
+
     { ngx_string("socketio_limit_data"),
       NGX_HTTP_SIO_ANY|NGX_CONF_TAKE1,
       ngx_conf_set_size_slot,
       NGX_HTTP_LOC_CONF_OFFSET,
       ngx_http_sio_namespace_field(auth.limit),
       &ngx_http_sio_data_limits },
+
+    { ngx_string("socketio_announce"),
+      NGX_HTTP_SIO_ANY|NGX_CONF_1MORE,
+      ngx_http_sio_set_announce,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      ngx_http_sio_namespace_field(announce),
+      NULL },
 
     { ngx_string("socketio_join_event"),
       NGX_HTTP_SIO_ANY|NGX_CONF_1MORE,

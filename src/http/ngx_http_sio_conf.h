@@ -90,6 +90,15 @@ char *ngx_http_sio_auth_merge(ngx_conf_t *cf, ngx_sio_auth_conf_t *prev,
  */
 ngx_str_t *ngx_http_sio_jwt_token(ngx_http_request_t *r);
 
+/*
+ * The claims of a handshake's token as JSON, NULL unless the access phase has
+ * found it good.
+ */
+ngx_str_t *ngx_http_sio_jwt_claims(ngx_http_request_t *r);
+
+/* Adds the variables of the access log. */
+ngx_int_t ngx_http_sio_variables(ngx_conf_t *cf);
+
 /* The content handler of `socketio`. */
 ngx_int_t ngx_http_sio_handler(ngx_http_request_t *r);
 

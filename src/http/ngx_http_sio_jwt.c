@@ -2,13 +2,12 @@
 /*
  * Tokens of handshake requests: found and hidden before the access phase,
  * judged in it, so that satisfy, allow and other access modules combine with
- * them; and variables for the access log.
+ * them.
  */
 
 #include "ngx_http_sio_answer.h"
 #include "ngx_http_sio_endpoint.h"
 #include "ngx_sio_auth.h"
-#include "ngx_sio_claims.h"
 
 
 typedef struct {
@@ -17,7 +16,6 @@ typedef struct {
 } ngx_http_sio_jwt_ctx_t;
 
 
-static ngx_int_t ngx_http_sio_jwt_variables(ngx_conf_t *cf);
 static ngx_int_t ngx_http_sio_jwt_init(ngx_conf_t *cf);
 static ngx_int_t ngx_http_sio_jwt_find(ngx_http_request_t *r);
 static ngx_uint_t ngx_http_sio_jwt_handshake(ngx_http_request_t *r);
@@ -32,15 +30,13 @@ static ngx_int_t ngx_http_sio_jwt_access(ngx_http_request_t *r);
 static ngx_int_t ngx_http_sio_jwt_judge(ngx_http_request_t *r,
     ngx_http_sio_jwt_ctx_t *ctx, const ngx_sio_auth_conf_t *auth);
 static ngx_int_t ngx_http_sio_jwt_refuse(ngx_http_request_t *r);
-static ngx_int_t ngx_http_sio_jwt_claim_variable(ngx_http_request_t *r,
-    ngx_http_variable_value_t *v, uintptr_t data);
 
 
 extern ngx_module_t  ngx_socketio_jwt_module;
 
 
 static ngx_http_module_t  ngx_http_sio_jwt_module_ctx = {
-    ngx_http_sio_jwt_variables,            /* preconfiguration */
+    ngx_http_sio_variables,                /* preconfiguration */
     ngx_http_sio_jwt_init,                 /* postconfiguration */
 
     NULL,                                  /* create main configuration */
@@ -68,27 +64,6 @@ ngx_module_t  ngx_socketio_jwt_module = {
     NULL,                                  /* exit master */
     NGX_MODULE_V1_PADDING
 };
-
-
-static ngx_str_t  ngx_http_sio_jwt_claim_prefix =
-    ngx_string("socketio_jwt_claim_");
-
-
-static ngx_int_t
-ngx_http_sio_jwt_variables(ngx_conf_t *cf)
-{
-    ngx_http_variable_t  *var;
-
-    var = ngx_http_add_variable(cf, &ngx_http_sio_jwt_claim_prefix,
-                                NGX_HTTP_VAR_PREFIX);
-    if (var == NULL) {
-        return NGX_ERROR;
-    }
-
-    var->get_handler = ngx_http_sio_jwt_claim_variable;
-
-    return NGX_OK;
-}
 
 
 static ngx_int_t
@@ -171,6 +146,17 @@ ngx_http_sio_jwt_token(ngx_http_request_t *r)
 
     return ctx && ctx->token.len && ctx->token.len <= NGX_SIO_TOKEN_MAX + 7
            ? &ctx->token : NULL;
+}
+
+
+ngx_str_t *
+ngx_http_sio_jwt_claims(ngx_http_request_t *r)
+{
+    ngx_http_sio_jwt_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_socketio_jwt_module);
+
+    return ctx && ctx->claims.len ? &ctx->claims : NULL;
 }
 
 
@@ -423,63 +409,4 @@ ngx_http_sio_jwt_refuse(ngx_http_request_t *r)
     r->headers_out.www_authenticate = h;
 
     return NGX_HTTP_UNAUTHORIZED;
-}
-
-
-static ngx_int_t
-ngx_http_sio_jwt_claim_variable(ngx_http_request_t *r,
-    ngx_http_variable_value_t *v, uintptr_t data)
-{
-    ngx_str_t *name = (ngx_str_t *) data;
-
-    size_t                   n;
-    sio_json_t               claims, claim;
-    sio_span_t               text;
-    ngx_str_t                key;
-    ngx_http_sio_jwt_ctx_t  *ctx;
-
-    ctx = ngx_http_get_module_ctx(r, ngx_socketio_jwt_module);
-
-    v->not_found = 1;
-
-    if (ctx == NULL || ctx->claims.len == 0) {
-        return NGX_OK;
-    }
-
-    text.p = ctx->claims.data;
-    text.n = ctx->claims.len;
-
-    if (sio_json_parse(text, SIO_JSON_DEPTH, &claims, NULL) != SIO_OK) {
-        return NGX_OK;
-    }
-
-    key.data = name->data + ngx_http_sio_jwt_claim_prefix.len;
-    key.len = name->len - ngx_http_sio_jwt_claim_prefix.len;
-
-    claim = ngx_sio_claim(&claims, &key);
-
-    if (claim.kind == SIO_JSON_NONE) {
-        return NGX_OK;
-    }
-
-    v->data = (u_char *) claim.raw.p;
-    v->len = claim.raw.n;
-
-    if (claim.kind == SIO_JSON_STRING) {
-        v->data = ngx_pnalloc(r->pool, claim.raw.n);
-
-        if (v->data == NULL
-            || sio_json_string(&claim, v->data, claim.raw.n, &n) != SIO_OK)
-        {
-            return NGX_ERROR;
-        }
-
-        v->len = n;
-    }
-
-    v->valid = 1;
-    v->no_cacheable = 0;
-    v->not_found = 0;
-
-    return NGX_OK;
 }

@@ -9,6 +9,7 @@
  */
 
 #include "ngx_http_sio_setters.h"
+#include "ngx_sio_announce.h"
 
 
 static char *ngx_http_sio_namespace_name(ngx_conf_t *cf,
@@ -51,6 +52,7 @@ ngx_http_sio_namespace_unset(ngx_sio_namespace_conf_t *nc)
 {
     ngx_http_sio_auth_unset(&nc->auth);
     nc->rooms = NGX_CONF_UNSET_PTR;
+    nc->data = NGX_CONF_UNSET_PTR;
     nc->join_events = NGX_CONF_UNSET_PTR;
     nc->leave_events = NGX_CONF_UNSET_PTR;
     nc->events = NGX_CONF_UNSET_PTR;
@@ -65,6 +67,7 @@ ngx_http_sio_namespace_merge(ngx_conf_t *cf, ngx_sio_namespace_conf_t *prev,
     ngx_sio_namespace_conf_t *conf)
 {
     ngx_conf_merge_ptr_value(conf->rooms, prev->rooms, NULL);
+    ngx_conf_merge_ptr_value(conf->data, prev->data, NULL);
     ngx_conf_merge_ptr_value(conf->join_events, prev->join_events, NULL);
     ngx_conf_merge_ptr_value(conf->leave_events, prev->leave_events, NULL);
     ngx_conf_merge_ptr_value(conf->events, prev->events, NULL);
@@ -73,6 +76,10 @@ ngx_http_sio_namespace_merge(ngx_conf_t *cf, ngx_sio_namespace_conf_t *prev,
                               128);
     ngx_conf_merge_size_value(conf->send_buffer, prev->send_buffer,
                               1024 * 1024);
+
+    if (!conf->announce.set) {
+        conf->announce = prev->announce;
+    }
 
     if (conf->join_events == NULL) {
         conf->join_events = ngx_http_sio_default_events(cf,
@@ -429,7 +436,7 @@ ngx_http_sio_is_pattern(ngx_sio_namespace_conf_t *nc)
 }
 
 
-/* Refuses rules that the bound of names makes void. */
+/* Refuses what cannot work, and tells the zone what is to be announced. */
 
 static char *
 ngx_http_sio_check_namespace(ngx_conf_t *cf, ngx_sio_endpoint_t *endpoint,
@@ -446,6 +453,15 @@ ngx_http_sio_check_namespace(ngx_conf_t *cf, ngx_sio_endpoint_t *endpoint,
         }
 
         endpoint->auth = 1;
+    }
+
+    if (nc->announce.join.len || nc->announce.leave.len) {
+        nc->announce.id = ngx_sio_announce_add(cf, endpoint->zone,
+                                               &nc->announce.join,
+                                               &nc->announce.leave);
+        if (nc->announce.id == 0) {
+            return NGX_CONF_ERROR;
+        }
     }
 
     return ngx_http_sio_check_rooms(cf, nc) == NGX_CONF_OK

@@ -50,6 +50,11 @@ char *ngx_http_sio_set_auth_message(ngx_conf_t *cf, ngx_command_t *cmd,
 char *ngx_http_sio_set_auth_expiry(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
+/* socketio_data and socketio_announce. */
+char *ngx_http_sio_set_data(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_sio_set_announce(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
 /* socketio_join_event and socketio_leave_event. */
 char *ngx_http_sio_set_events(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 

@@ -32,11 +32,11 @@ ngx_sio_socket_disconnect_locked(ngx_sio_zone_t *zone, uint32_t cell,
         == NGX_SIO_POLLING)
     {
         ngx_sio_kick_packet(zone, cell, wake);
-        ngx_sio_socket_close_locked(zone, cell);
+        ngx_sio_socket_close_locked(zone, cell, wake);
         return;
     }
 
-    ngx_sio_socket_close_locked(zone, cell);
+    ngx_sio_socket_close_locked(zone, cell, wake);
     ngx_sio_kick_control(zone, cell, wake);
 }
 

@@ -69,6 +69,41 @@ ngx_sio_session_known(ngx_sio_zone_t *zone, const u_char *sid,
 }
 
 
+/* The first one that was made, wherever a rebuild has put it. */
+
+ngx_int_t
+ngx_sio_session_oldest(ngx_sio_zone_t *zone, ngx_sio_find_t *find, u_char *id)
+{
+    uint32_t           cell, serial;
+    ngx_int_t          rc;
+    ngx_sio_socket_t  *so;
+
+    rc = NGX_DECLINED;
+    serial = 0;
+
+    ngx_sio_lock(zone);
+
+    cell = ngx_sio_find_sid(zone, find);
+    cell = cell ? zone->shared->sessions[cell].sockets : 0;
+
+    for ( /* void */ ; cell; cell = so->sibling) {
+        so = &zone->shared->sockets[cell];
+
+        if (so->state == NGX_SIO_LIVE
+            && (rc == NGX_DECLINED || (int32_t) (so->serial - serial) < 0))
+        {
+            rc = NGX_OK;
+            serial = so->serial;
+            ngx_memcpy(id, so->id, NGX_SIO_ID_LEN);
+        }
+    }
+
+    ngx_sio_unlock(zone);
+
+    return rc;
+}
+
+
 ngx_int_t
 ngx_sio_poll_begin(ngx_sio_zone_t *zone, const u_char *sid, uint32_t endpoint,
     ngx_sio_poll_t *poll, ngx_sio_replay_t *replay)

@@ -55,6 +55,13 @@ ngx_uint_t ngx_sio_session_known(ngx_sio_zone_t *zone, const u_char *sid,
     uint32_t endpoint);
 
 /*
+ * Writes the id of the oldest connected socket of the session that is found,
+ * NGX_SIO_ID_LEN bytes.  Returns NGX_OK, or NGX_DECLINED if there is none.
+ */
+ngx_int_t ngx_sio_session_oldest(ngx_sio_zone_t *zone, ngx_sio_find_t *find,
+    u_char *id);
+
+/*
  * Takes a session for a GET and notes in replay what it is to get.  Returns
  * NGX_OK, NGX_DECLINED for an unknown sid (or one that has timed out), NGX_BUSY
  * when the session is a WebSocket, NGX_ABORT when a GET is parked already: the

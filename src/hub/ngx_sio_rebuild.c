@@ -6,6 +6,7 @@
  * nothing else in this module may do that.
  */
 
+#include "ngx_sio_announce.h"
 #include "ngx_sio_cells.h"
 #include "ngx_sio_log.h"
 #include "ngx_sio_registry.h"
@@ -25,6 +26,7 @@ static void ngx_sio_rebuild_empty(ngx_sio_shared_t *sh);
 static void ngx_sio_rebuild_chains(ngx_sio_zone_t *zone);
 static void ngx_sio_rebuild_chain(ngx_sio_shared_t *sh,
     const ngx_sio_target_t *target, uint64_t position);
+static void ngx_sio_rebuild_leaves(ngx_sio_zone_t *zone);
 static void ngx_sio_rebuild_pool(ngx_sio_pool_t *pool, u_char *cells,
     size_t size, size_t next);
 static void ngx_sio_rebuild_blocks(ngx_sio_shared_t *sh);
@@ -77,6 +79,7 @@ ngx_sio_rebuild(ngx_sio_zone_t *zone)
 
     ngx_sio_rebuild_empty(sh);
     ngx_sio_rebuild_chains(zone);
+    ngx_sio_rebuild_leaves(zone);
 
     ngx_sio_stat(zone, rebuilds, 1);
 }
@@ -259,7 +262,11 @@ ngx_sio_rebuild_membership(ngx_sio_shared_t *sh, uint32_t cell)
         m->until = so->until;
     }
 
-    m->state = m->until == NGX_SIO_FOREVER ? NGX_SIO_LIVE : NGX_SIO_CLOSED;
+    /* one that has ended but is not marked so is announced in the end */
+
+    if (m->until == NGX_SIO_FOREVER) {
+        m->state = NGX_SIO_LIVE;
+    }
 
     m->next = so->memberships;
     so->memberships = cell;
@@ -275,7 +282,7 @@ ngx_sio_rebuild_membership(ngx_sio_shared_t *sh, uint32_t cell)
     room->members = cell;
     room->refs++;
 
-    if (m->state == NGX_SIO_LIVE) {
+    if (m->until == NGX_SIO_FOREVER) {
         room->count++;
         so->rooms++;
     }
@@ -361,6 +368,30 @@ ngx_sio_rebuild_chain(ngx_sio_shared_t *sh, const ngx_sio_target_t *target,
 
     if (last) {
         *last = position;
+    }
+}
+
+
+/*
+ * Leaves that were begun are completed.  Nobody is woken here, but workers look
+ * at the log at every tick.
+ */
+
+static void
+ngx_sio_rebuild_leaves(ngx_sio_zone_t *zone)
+{
+    uint32_t           cell;
+    ngx_sio_mask_t     wake;
+    ngx_sio_socket_t  *so;
+
+    ngx_memzero(&wake, sizeof(ngx_sio_mask_t));
+
+    for (cell = 1; cell < zone->shared->socket_pool.fresh; cell++) {
+        so = &zone->shared->sockets[cell];
+
+        if (so->state != NGX_SIO_FREE) {
+            ngx_sio_announce_leaves_locked(zone, cell, &wake);
+        }
     }
 }
 

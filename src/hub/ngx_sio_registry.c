@@ -143,7 +143,7 @@ ngx_sio_session_close_locked(ngx_sio_zone_t *zone, uint32_t cell,
 
     for (socket = s->sockets; socket; socket = sockets[socket].sibling) {
         if (sockets[socket].state == NGX_SIO_LIVE) {
-            ngx_sio_socket_close_locked(zone, socket);
+            ngx_sio_socket_close_locked(zone, socket, wake);
         }
     }
 
@@ -209,7 +209,7 @@ ngx_sio_session_kick_locked(ngx_sio_zone_t *zone, uint32_t cell,
 
     for (socket = s->sockets; socket; socket = sockets[socket].sibling) {
         if (sockets[socket].state == NGX_SIO_LIVE) {
-            ngx_sio_socket_close_locked(zone, socket);
+            ngx_sio_socket_close_locked(zone, socket, wake);
         }
     }
 
@@ -230,6 +230,7 @@ void
 ngx_sio_session_free_locked(ngx_sio_zone_t *zone, uint32_t cell)
 {
     uint32_t            socket, next;
+    ngx_sio_mask_t      wake;
     ngx_sio_shared_t   *sh;
     ngx_sio_session_t  *s;
 
@@ -237,11 +238,15 @@ ngx_sio_session_free_locked(ngx_sio_zone_t *zone, uint32_t cell)
     s = &sh->sessions[cell];
     s->state = NGX_SIO_FREE;
 
+    /* its sockets were closed when it was, so nobody is left to be woken */
+
+    ngx_memzero(&wake, sizeof(ngx_sio_mask_t));
+
     for (socket = s->sockets; socket; socket = next) {
         next = sh->sockets[socket].sibling;
 
         if (sh->sockets[socket].state == NGX_SIO_LIVE) {
-            ngx_sio_socket_close_locked(zone, socket);
+            ngx_sio_socket_close_locked(zone, socket, &wake);
         }
 
         ngx_sio_socket_free_locked(zone, socket);

@@ -3,6 +3,7 @@
  * Joins and leaves.  Whether somebody may is decided above.
  */
 
+#include "ngx_sio_announce.h"
 #include "ngx_sio_rooms.h"
 
 
@@ -90,6 +91,9 @@ ngx_sio_rooms_join_locked(ngx_sio_change_t *change, ngx_sio_mask_t *wake)
     change->position = sio_ring_head(sh->log);
 
     ngx_sio_rooms_tell(change, NGX_SIO_CTL_JOIN, wake);
+
+    ngx_sio_announce_joins_locked(change->zone, socket, change->cells,
+                                  change->n, wake);
 
     return NGX_OK;
 }
@@ -281,7 +285,6 @@ ngx_sio_rooms_leave_locked(ngx_sio_change_t *change, ngx_sio_mask_t *wake)
 
         membership = &sh->memberships[m];
         membership->until = change->position;
-        membership->state = NGX_SIO_CLOSED;
         sh->rooms[room].count--;
         so->rooms--;
         change->cells[i] = room;
@@ -290,6 +293,8 @@ ngx_sio_rooms_leave_locked(ngx_sio_change_t *change, ngx_sio_mask_t *wake)
     s = &sh->sessions[so->session];
 
     ngx_sio_rooms_tell(change, NGX_SIO_CTL_LEAVE, wake);
+
+    ngx_sio_announce_leaves_locked(change->zone, change->socket.cell, wake);
 
     ngx_sio_session_sweep_locked(change->zone, so->session);
 

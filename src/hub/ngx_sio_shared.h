@@ -17,7 +17,7 @@
 #include "sio_ring.h"
 
 
-#define NGX_SIO_MAGIC  0x53494f32       /* changes with the layout */
+#define NGX_SIO_MAGIC  0x53494f33       /* changes with the layout */
 
 typedef struct {
     uint32_t               magic;

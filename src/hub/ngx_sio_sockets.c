@@ -4,6 +4,7 @@
  * their client has been told.  Who may connect is decided above.
  */
 
+#include "ngx_sio_announce.h"
 #include "ngx_sio_rooms.h"
 #include "ngx_sio_test.h"
 
@@ -83,7 +84,10 @@ done:
 }
 
 
-/* Rooms first, then the answer, and what comes after that is the socket's. */
+/*
+ * Rooms first, then the answer, and what comes after that is the socket's.  Its
+ * own joins are announced behind that place, so that it can be excepted there.
+ */
 
 static ngx_int_t
 ngx_sio_socket_enter(ngx_sio_zone_t *zone, uint32_t cell,
@@ -113,7 +117,7 @@ ngx_sio_socket_enter(ngx_sio_zone_t *zone, uint32_t cell,
     if (connect->nrooms
         && ngx_sio_rooms_join_locked(&change, wake) != NGX_OK)
     {
-        ngx_sio_socket_close_locked(zone, cell);
+        ngx_sio_socket_close_locked(zone, cell, wake);
         ngx_sio_session_sweep_locked(zone, so->session);
         return NGX_DECLINED;
     }
@@ -126,6 +130,10 @@ ngx_sio_socket_enter(ngx_sio_zone_t *zone, uint32_t cell,
     so->from = sio_ring_head(sh->log);
     connect->from = so->from;
     sh->sessions[so->session].connect_due = 0;
+
+    so->announce = connect->announce;
+    ngx_sio_announce_joins_locked(zone, cell, connect->cells, connect->nrooms,
+                                  wake);
 
     return NGX_OK;
 }
@@ -165,6 +173,12 @@ ngx_sio_socket_fill(ngx_sio_shared_t *sh, ngx_sio_socket_t *so,
     sh->namespaces[nsp].refs++;
 
     if (ngx_sio_string_store(sh, connect->claims, &so->claims) != NGX_OK) {
+        ngx_sio_namespace_left(sh, nsp);
+        return NGX_DECLINED;
+    }
+
+    if (ngx_sio_string_store(sh, connect->data, &so->data) != NGX_OK) {
+        ngx_sio_string_free(sh, so->claims);
         ngx_sio_namespace_left(sh, nsp);
         return NGX_DECLINED;
     }
@@ -219,20 +233,27 @@ ngx_sio_namespace_limited(ngx_sio_shared_t *sh, sio_span_t name,
 void
 ngx_sio_socket_close(ngx_sio_zone_t *zone, ngx_sio_ref_t socket)
 {
+    ngx_sio_mask_t  wake;
+
+    ngx_memzero(&wake, sizeof(ngx_sio_mask_t));
+
     ngx_sio_lock(zone);
 
     if (ngx_sio_socket_locked(zone, socket) != NULL) {
-        ngx_sio_socket_close_locked(zone, socket.cell);
+        ngx_sio_socket_close_locked(zone, socket.cell, &wake);
         ngx_sio_session_sweep_locked(zone,
                                   zone->shared->sockets[socket.cell].session);
     }
 
     ngx_sio_unlock(zone);
+
+    ngx_sio_wake(&wake);
 }
 
 
 void
-ngx_sio_socket_close_locked(ngx_sio_zone_t *zone, uint32_t cell)
+ngx_sio_socket_close_locked(ngx_sio_zone_t *zone, uint32_t cell,
+    ngx_sio_mask_t *wake)
 {
     uint32_t               m;
     uint64_t               head;
@@ -252,7 +273,6 @@ ngx_sio_socket_close_locked(ngx_sio_zone_t *zone, uint32_t cell)
     for (m = so->memberships; m; m = memberships[m].next) {
         if (memberships[m].until == NGX_SIO_FOREVER) {
             memberships[m].until = head;
-            memberships[m].state = NGX_SIO_CLOSED;
             sh->rooms[memberships[m].room].count--;
         }
     }
@@ -262,6 +282,8 @@ ngx_sio_socket_close_locked(ngx_sio_zone_t *zone, uint32_t cell)
     sh->sessions[so->session].left = 1;
 
     ngx_sio_stat(zone, sockets_closed, 1);
+
+    ngx_sio_announce_leaves_locked(zone, cell, wake);
 }
 
 

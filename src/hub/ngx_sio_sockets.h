@@ -17,6 +17,8 @@ typedef struct {
                                            is declared by its name */
     u_char             id[NGX_SIO_ID_LEN];
     sio_span_t         claims;          /* JSON of a token, or empty */
+    sio_span_t         data;            /* JSON made of them, or empty */
+    uint32_t           announce;        /* a ngx_sio_announce_t; 0: none */
     uint64_t           expires;         /* seconds since 1970, 0: never */
     const sio_span_t  *rooms;           /* joined in the same step */
     ngx_uint_t         nrooms;
@@ -44,9 +46,11 @@ void ngx_sio_socket_close(ngx_sio_zone_t *zone, ngx_sio_ref_t socket);
 
 /*
  * The same under the caller's lock.  The cell stays, closed, until the session
- * has been given what the socket was still to get.
+ * has been given what the socket was still to get.  Who is to be woken is added
+ * to wake.
  */
-void ngx_sio_socket_close_locked(ngx_sio_zone_t *zone, uint32_t cell);
+void ngx_sio_socket_close_locked(ngx_sio_zone_t *zone, uint32_t cell,
+    ngx_sio_mask_t *wake);
 
 /* Frees a socket's cell and all that hangs on it.  Wants the lock. */
 void ngx_sio_socket_free_locked(ngx_sio_zone_t *zone, uint32_t cell);

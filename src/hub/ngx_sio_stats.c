@@ -20,6 +20,7 @@ const ngx_sio_stat_t  ngx_sio_stat_names[] = {
     NGX_SIO_STAT(joins),
     NGX_SIO_STAT(joins_refused),
     NGX_SIO_STAT(leaves),
+    NGX_SIO_STAT(announcements),
     NGX_SIO_STAT(packets_in),
     NGX_SIO_STAT(bytes_in),
     NGX_SIO_STAT(packets_out),

@@ -19,6 +19,7 @@ typedef struct {
     ngx_atomic_t   joins;
     ngx_atomic_t   joins_refused;
     ngx_atomic_t   leaves;
+    ngx_atomic_t   announcements;       /* records about joins and leaves */
     ngx_atomic_t   packets_in;          /* Engine.IO packets from clients */
     ngx_atomic_t   bytes_in;
     ngx_atomic_t   packets_out;         /* Engine.IO packets to clients */

@@ -34,6 +34,7 @@ typedef struct {
     ngx_slab_pool_t   *slab;            /* its mutex is the lock */
     ngx_sio_shared_t  *shared;
     ngx_sio_stats_t   *stats;           /* this worker's block */
+    ngx_array_t       *announces;       /* of ngx_sio_announce_t, or NULL */
     ngx_log_t         *log;
     void              *reader;          /* the engine's, in a worker */
 } ngx_sio_zone_t;
