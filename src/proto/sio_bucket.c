@@ -7,7 +7,7 @@
 int
 sio_bucket_take(sio_bucket_t *bucket, const sio_rate_t *rate, uint64_t now)
 {
-    uint32_t  level;
+    uint32_t  level, passed;
     uint64_t  drained;
 
     if (rate->rate == 0) {
@@ -16,8 +16,14 @@ sio_bucket_take(sio_bucket_t *bucket, const sio_rate_t *rate, uint64_t now)
 
     /* the difference is right even where the clock's low bits wrap */
 
-    drained = (uint64_t) (uint32_t) ((uint32_t) now - bucket->time)
-              * rate->rate / 1000;
+    passed = (uint32_t) now - bucket->time;
+
+    if (bucket->level != 0 && passed > (uint32_t) -SIO_BUCKET_BACK) {
+        passed = 0;
+        now = bucket->time;
+    }
+
+    drained = (uint64_t) passed * rate->rate / 1000;
     level = drained < bucket->level ? bucket->level - (uint32_t) drained : 0;
 
     if (level > rate->burst * 1000) {

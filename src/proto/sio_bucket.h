@@ -23,10 +23,15 @@ typedef struct {
 } sio_bucket_t;
 
 
+/* Clocks of those who share a bucket may differ by less than that, ms. */
+#define SIO_BUCKET_BACK  60000
+
+
 /*
- * Takes one unit at the time now, in ms of a clock that does not go back; a
- * bucket of zeros is an empty one.  Returns 1, or 0 when the rate is exceeded:
- * then nothing is taken.  A rate of 0 lets everything through.
+ * Takes one unit at the time now, in ms of a clock that does not go back but
+ * for SIO_BUCKET_BACK; a bucket of zeros is an empty one.  Returns 1, or 0 when
+ * the rate is exceeded: then nothing is taken.  A rate of 0 lets everything
+ * through.
  */
 int sio_bucket_take(sio_bucket_t *bucket, const sio_rate_t *rate,
     uint64_t now);

@@ -61,5 +61,17 @@ main(void)
     ok(take(&bucket, &one, wrap + 499, 1) == 0, "the clock wraps: too early");
     ok(take(&bucket, &one, wrap + 500, 1) == 1, "the clock wraps: in time");
 
+    memset(&bucket, 0, sizeof(bucket));
+    (void) take(&bucket, &one, 100000, 1);
+    ok(take(&bucket, &one, 99990, 1) == 0, "a clock that is behind: no gain");
+    ok(take(&bucket, &one, 101000, 1) == 1, "and no loss");
+    (void) take(&bucket, &ten, 200000, 1);
+    ok(take(&bucket, &ten, 199000, 10) == 5, "a burst by a clock behind");
+    ok(take(&bucket, &ten, 200100, 10) == 1, "is one for the clock before");
+
+    memset(&bucket, 0, sizeof(bucket));
+    (void) take(&bucket, &one, wrap + 5, 1);
+    ok(take(&bucket, &one, wrap - 5, 1) == 0, "the same where it wraps");
+
     return done_testing();
 }
