@@ -10,6 +10,7 @@
 #include "sio_utf8.h"
 
 
+static ngx_uint_t ngx_http_sio_room_adjacent(const sio_template_t *t);
 static char *ngx_http_sio_room_parameter(ngx_conf_t *cf,
     ngx_sio_room_rule_t *rule, ngx_str_t *value);
 
@@ -53,6 +54,14 @@ ngx_http_sio_set_room(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
+    if (ngx_http_sio_room_adjacent(&rule->pattern.template)) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "socketio_room \"%V\" needs text between "
+                           "placeholders, such as \":\", or different values "
+                           "make the same room", &value[1]);
+        return NGX_CONF_ERROR;
+    }
+
     for (i = 2; i < cf->args->nelts; i++) {
         if (ngx_http_sio_room_parameter(cf, rule, &value[i]) != NGX_CONF_OK) {
             return NGX_CONF_ERROR;
@@ -64,6 +73,23 @@ ngx_http_sio_set_room(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     return NGX_CONF_OK;
+}
+
+
+static ngx_uint_t
+ngx_http_sio_room_adjacent(const sio_template_t *t)
+{
+    unsigned  i;
+
+    for (i = 1; i < t->n; i++) {
+        if (t->parts[i - 1].kind == SIO_TEMPLATE_NAME
+            && t->parts[i].kind == SIO_TEMPLATE_NAME)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 
