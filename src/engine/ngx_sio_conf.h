@@ -42,6 +42,11 @@ typedef struct {
 } ngx_sio_auth_conf_t;
 
 
+/* What becomes of a socket over socketio_limit_events: its event is dropped. */
+#define NGX_SIO_LIMIT_DROP        0
+#define NGX_SIO_LIMIT_DISCONNECT  1         /* and so is the socket */
+
+
 /* A namespace's rules; the location's own are the defaults of its blocks. */
 typedef struct {
     ngx_str_t              name;            /* "/chat", or a regex's source */
@@ -58,6 +63,9 @@ typedef struct {
     ngx_uint_t             limit_rooms;
     ngx_uint_t             room_max_length; /* bytes */
     size_t                 send_buffer;     /* bytes */
+    sio_rate_t             limit_events;    /* of one socket; 0: off */
+    ngx_uint_t             limit_action;    /* NGX_SIO_LIMIT_... */
+    ngx_uint_t             limit_sockets;   /* of one user; 0: off */
 } ngx_sio_namespace_conf_t;
 
 
@@ -71,6 +79,9 @@ typedef struct {
     ngx_msec_t             upgrade_timeout;
     size_t                 max_payload;     /* bytes */
     ngx_uint_t             limit_namespaces;
+    ngx_uint_t             limit_connections;   /* sessions; 0: off */
+    ngx_uint_t             limit_address;   /* those of one address; 0: off */
+    sio_rate_t             limit_connects;  /* handshakes; 0: off */
     ngx_uint_t             auth;            /* some namespace wants tokens */
     ngx_sio_namespace_conf_t  defaults;     /* the location's own rules */
     ngx_array_t           *namespaces;      /* of ngx_sio_namespace_conf_t *,

@@ -30,6 +30,7 @@ struct ngx_sio_presence_s {
     ngx_sio_seat_t              *seats;
     uint32_t                     nseats;
     uint32_t                     size;
+    ngx_sio_meter_t              meter;
     u_char                       id[NGX_SIO_ID_LEN];
     uint32_t                     name_len;
     u_char                       name[];    /* of the namespace */

@@ -17,13 +17,32 @@ static ngx_str_t  ngx_http_sio_errors[] = {
     ngx_string("{\"code\":2,\"message\":\"Bad handshake method\"}"),
     ngx_string("{\"code\":3,\"message\":\"Bad request\"}"),
     ngx_string("{\"code\":4,\"message\":\"Forbidden\"}"),
-    ngx_string("{\"code\":5,\"message\":\"Unsupported protocol version\"}")
+    ngx_string("{\"code\":5,\"message\":\"Unsupported protocol version\"}"),
+    ngx_string("{\"code\":4,\"message\":\"Service unavailable\"}"),
+    ngx_string("{\"code\":4,\"message\":\"Too many connections\"}")
 };
 
 
 ngx_int_t
 ngx_http_sio_error(ngx_http_request_t *r, ngx_uint_t code)
 {
+    ngx_str_t   value;
+    ngx_uint_t  status;
+
+    status = NGX_HTTP_BAD_REQUEST;
+
+    if (code == NGX_HTTP_SIO_FORBIDDEN) {
+        status = NGX_HTTP_FORBIDDEN;
+
+    } else if (code >= NGX_HTTP_SIO_FULL) {
+        status = NGX_HTTP_SERVICE_UNAVAILABLE;
+        ngx_str_set(&value, "1");
+
+        if (ngx_http_sio_header(r, "Retry-After", &value) != NGX_OK) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+    }
+
     /* who wanted another protocol on this connection has no use for it */
 
     if (r->headers_in.upgrade) {
@@ -33,9 +52,7 @@ ngx_http_sio_error(ngx_http_request_t *r, ngx_uint_t code)
     r->headers_out.content_type_len = sizeof("application/json") - 1;
     ngx_str_set(&r->headers_out.content_type, "application/json");
 
-    return ngx_http_sio_send(r, code == NGX_HTTP_SIO_FORBIDDEN
-                                ? NGX_HTTP_FORBIDDEN : NGX_HTTP_BAD_REQUEST,
-                             &ngx_http_sio_errors[code]);
+    return ngx_http_sio_send(r, status, &ngx_http_sio_errors[code]);
 }
 
 
@@ -43,14 +60,6 @@ ngx_int_t
 ngx_http_sio_status(ngx_http_request_t *r, ngx_uint_t status)
 {
     ngx_str_t  value;
-
-    if (status == NGX_HTTP_SERVICE_UNAVAILABLE) {
-        ngx_str_set(&value, "2");
-
-        if (ngx_http_sio_header(r, "Retry-After", &value) != NGX_OK) {
-            return NGX_HTTP_INTERNAL_SERVER_ERROR;
-        }
-    }
 
     ngx_str_null(&value);
 

@@ -18,8 +18,15 @@
 #define NGX_HTTP_SIO_FORBIDDEN       4
 #define NGX_HTTP_SIO_BAD_VERSION     5
 
+/* Not of the protocol: clients try again. */
+#define NGX_HTTP_SIO_FULL            6      /* no memory, no slot */
+#define NGX_HTTP_SIO_LIMITED         7
 
-/* Answers with an Engine.IO error, `{"code":1,"message":"..."}`. */
+
+/*
+ * Answers with an Engine.IO error, `{"code":1,"message":"..."}`: 400, 403, or
+ * 503 with Retry-After.
+ */
 ngx_int_t ngx_http_sio_error(ngx_http_request_t *r, ngx_uint_t code);
 
 /* Answers a status other than an Engine.IO error's, without a body. */

@@ -84,6 +84,14 @@ void ngx_http_sio_auth_unset(ngx_sio_auth_conf_t *auth);
 char *ngx_http_sio_auth_merge(ngx_conf_t *cf, ngx_sio_auth_conf_t *prev,
     ngx_sio_auth_conf_t *conf);
 
+/* Sets limits to not set; takes those from prev. */
+void ngx_http_sio_limits_unset(ngx_sio_endpoint_t *endpoint);
+void ngx_http_sio_limits_merge(ngx_sio_endpoint_t *prev,
+    ngx_sio_endpoint_t *conf);
+void ngx_http_sio_namespace_limits_unset(ngx_sio_namespace_conf_t *nc);
+void ngx_http_sio_namespace_limits_merge(ngx_sio_namespace_conf_t *prev,
+    ngx_sio_namespace_conf_t *conf);
+
 /*
  * The token that a handshake request brings, NULL if it brings none; found and
  * made unreadable for logs before the access phase.

@@ -14,6 +14,7 @@ static ngx_int_t ngx_http_sio_open(ngx_http_request_t *r,
     const ngx_http_sio_args_t *args);
 static void ngx_http_sio_parse_arg(ngx_http_sio_args_t *args, u_char *p,
     u_char *last);
+static sio_span_t ngx_http_sio_address(ngx_http_request_t *r);
 static ngx_int_t ngx_http_sio_cookie(ngx_http_request_t *r, u_char *sid);
 
 
@@ -41,7 +42,7 @@ ngx_http_sio_handler(ngx_http_request_t *r)
     }
 
     if (slcf->endpoint.zone->reader == NULL) {
-        return ngx_http_sio_status(r, NGX_HTTP_SERVICE_UNAVAILABLE);
+        return ngx_http_sio_error(r, NGX_HTTP_SIO_FULL);
     }
 
     ngx_http_sio_parse_args(r, &args);
@@ -121,8 +122,9 @@ ngx_http_sio_open(ngx_http_request_t *r, const ngx_http_sio_args_t *args)
 
     rc = ngx_http_sio_handshake(r, NGX_SIO_POLLING, &session, sid, &packet);
 
-    if (rc == NGX_DECLINED) {
-        return ngx_http_sio_status(r, NGX_HTTP_SERVICE_UNAVAILABLE);
+    if (rc == NGX_DECLINED || rc == NGX_BUSY) {
+        return ngx_http_sio_error(r, rc == NGX_BUSY ? NGX_HTTP_SIO_LIMITED
+                                                    : NGX_HTTP_SIO_FULL);
     }
 
     if (rc != NGX_OK || ngx_http_sio_cookie(r, sid) != NGX_OK) {
@@ -163,8 +165,18 @@ ngx_http_sio_handshake(ngx_http_request_t *r, ngx_uint_t transport,
     params.token.n = token ? token->len : 0;
     params.handshake.p = json.data;
     params.handshake.n = json.len;
+    params.address = ngx_http_sio_address(r);
+    params.limit = endpoint->limit_connections;
+    params.limit_address = endpoint->limit_address;
+    params.rate = endpoint->limit_connects;
 
     rc = ngx_sio_session_open(endpoint->zone, &params, session, sid);
+
+    if (rc == NGX_BUSY) {
+        ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
+                      "socketio handshake refused, over "
+                      "socketio_limit_connections or socketio_limit_connects");
+    }
 
     if (rc != NGX_OK) {
         return rc;
@@ -191,6 +203,51 @@ ngx_http_sio_handshake(ngx_http_request_t *r, ngx_uint_t transport,
                   - p;
 
     return NGX_OK;
+}
+
+
+/* Of IPv6 the network: whoever has one address there has 2^64. */
+
+static sio_span_t
+ngx_http_sio_address(ngx_http_request_t *r)
+{
+    sio_span_t            address;
+    struct sockaddr      *sa;
+#if (NGX_HAVE_INET6)
+    struct sockaddr_in6  *sin6;
+#endif
+
+    ngx_memzero(&address, sizeof(sio_span_t));
+    sa = r->connection->sockaddr;
+
+    switch (sa->sa_family) {
+
+    case AF_INET:
+        address.p = (u_char *) &((struct sockaddr_in *) sa)->sin_addr;
+        address.n = 4;
+        break;
+
+#if (NGX_HAVE_INET6)
+
+    case AF_INET6:
+        sin6 = (struct sockaddr_in6 *) sa;
+        address.p = sin6->sin6_addr.s6_addr;
+        address.n = 8;
+
+        if (IN6_IS_ADDR_V4MAPPED(&sin6->sin6_addr)) {
+            address.p += 12;
+            address.n = 4;
+        }
+
+        break;
+
+#endif
+
+    default:
+        break;
+    }
+
+    return address;
 }
 
 

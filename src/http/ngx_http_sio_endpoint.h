@@ -26,7 +26,7 @@ void ngx_http_sio_parse_args(ngx_http_request_t *r, ngx_http_sio_args_t *args);
 
 /*
  * Makes a session for a handshake request and writes its open packet.  Returns
- * NGX_OK, NGX_DECLINED when the zone is full, NGX_ERROR.
+ * NGX_OK, NGX_DECLINED when the zone is full, NGX_BUSY over a limit, NGX_ERROR.
  */
 ngx_int_t ngx_http_sio_handshake(ngx_http_request_t *r, ngx_uint_t transport,
     ngx_sio_ref_t *session, u_char *sid, ngx_str_t *packet);

@@ -116,6 +116,7 @@ ngx_http_sio_create_loc_conf(ngx_conf_t *cf)
     endpoint->upgrade_timeout = NGX_CONF_UNSET_MSEC;
     endpoint->max_payload = NGX_CONF_UNSET_SIZE;
     endpoint->limit_namespaces = NGX_CONF_UNSET_UINT;
+    ngx_http_sio_limits_unset(endpoint);
     ngx_http_sio_namespace_unset(&endpoint->defaults);
 
     return conf;
@@ -201,6 +202,7 @@ ngx_http_sio_merge_endpoint(ngx_sio_endpoint_t *prev, ngx_sio_endpoint_t *conf)
     ngx_conf_merge_size_value(conf->max_payload, prev->max_payload, 1000000);
     ngx_conf_merge_uint_value(conf->limit_namespaces, prev->limit_namespaces,
                               1000);
+    ngx_http_sio_limits_merge(prev, conf);
 }
 
 

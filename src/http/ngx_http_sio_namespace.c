@@ -51,6 +51,7 @@ void
 ngx_http_sio_namespace_unset(ngx_sio_namespace_conf_t *nc)
 {
     ngx_http_sio_auth_unset(&nc->auth);
+    ngx_http_sio_namespace_limits_unset(nc);
     nc->rooms = NGX_CONF_UNSET_PTR;
     nc->data = NGX_CONF_UNSET_PTR;
     nc->join_events = NGX_CONF_UNSET_PTR;
@@ -76,6 +77,7 @@ ngx_http_sio_namespace_merge(ngx_conf_t *cf, ngx_sio_namespace_conf_t *prev,
                               128);
     ngx_conf_merge_size_value(conf->send_buffer, prev->send_buffer,
                               1024 * 1024);
+    ngx_http_sio_namespace_limits_merge(prev, conf);
 
     if (!conf->announce.set) {
         conf->announce = prev->announce;

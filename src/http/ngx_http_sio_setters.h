@@ -74,6 +74,16 @@ char *ngx_http_sio_check_on(ngx_conf_t *cf, ngx_sio_namespace_conf_t *nc);
 ngx_int_t ngx_http_sio_parse_if(ngx_str_t *text, ngx_str_t *claim,
     ngx_str_t *value);
 
+/* Bounds of what clients may do. */
+char *ngx_http_sio_set_limit_events(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_sio_set_limit_sockets(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_sio_set_limit_connections(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_sio_set_limit_connects(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
 /*
  * Parses "10r/s" or "10r/m", and the number of a burst; they set their half of
  * the rate.  Return NULL, or what is wrong as the end of a sentence.

@@ -194,9 +194,11 @@ ngx_http_sio_websocket_open(ngx_http_sio_ws_t *ws,
         return NGX_DECLINED;
 
     case NGX_DECLINED:
-        return args->sid.len
-               ? ngx_http_sio_error(r, NGX_HTTP_SIO_BAD_SID)
-               : ngx_http_sio_status(r, NGX_HTTP_SERVICE_UNAVAILABLE);
+        return ngx_http_sio_error(r, args->sid.len ? NGX_HTTP_SIO_BAD_SID
+                                                   : NGX_HTTP_SIO_FULL);
+
+    case NGX_BUSY:
+        return ngx_http_sio_error(r, NGX_HTTP_SIO_LIMITED);
 
     default:
         return NGX_HTTP_INTERNAL_SERVER_ERROR;

@@ -105,6 +105,15 @@ ngx_sio_membership_cell(ngx_sio_shared_t *sh)
 }
 
 
+uint32_t
+ngx_sio_tally_cell(ngx_sio_shared_t *sh)
+{
+    return ngx_sio_pool_take(&sh->tally_pool, (u_char *) sh->tallies,
+                             sizeof(ngx_sio_tally_t),
+                             offsetof(ngx_sio_tally_t, next));
+}
+
+
 void
 ngx_sio_session_cell_free(ngx_sio_shared_t *sh, uint32_t cell)
 {
@@ -123,6 +132,15 @@ void
 ngx_sio_membership_cell_free(ngx_sio_shared_t *sh, uint32_t cell)
 {
     ngx_sio_give(sh, membership, ngx_sio_membership_t, cell);
+}
+
+
+void
+ngx_sio_tally_cell_free(ngx_sio_shared_t *sh, uint32_t cell)
+{
+    ngx_sio_pool_give(&sh->tally_pool, (u_char *) sh->tallies,
+                      sizeof(ngx_sio_tally_t),
+                      offsetof(ngx_sio_tally_t, next), cell);
 }
 
 

@@ -22,6 +22,7 @@ static void ngx_sio_rebuild_sockets(ngx_sio_shared_t *sh);
 static void ngx_sio_rebuild_memberships(ngx_sio_shared_t *sh);
 static void ngx_sio_rebuild_membership(ngx_sio_shared_t *sh, uint32_t cell);
 static void ngx_sio_rebuild_wakes(ngx_sio_zone_t *zone);
+static void ngx_sio_rebuild_tallies(ngx_sio_shared_t *sh);
 static void ngx_sio_rebuild_empty(ngx_sio_shared_t *sh);
 static void ngx_sio_rebuild_chains(ngx_sio_zone_t *zone);
 static void ngx_sio_rebuild_chain(ngx_sio_shared_t *sh,
@@ -56,6 +57,7 @@ ngx_sio_rebuild(ngx_sio_zone_t *zone)
     ngx_sio_rebuild_sockets(sh);
     ngx_sio_rebuild_memberships(sh);
     ngx_sio_rebuild_wakes(zone);
+    ngx_sio_rebuild_tallies(sh);
 
     /* strings are reached from their owners, so owners come first */
 
@@ -305,6 +307,38 @@ ngx_sio_rebuild_wakes(ngx_sio_zone_t *zone)
         if (s->state != NGX_SIO_FREE && s->owner) {
             ngx_sio_session_wakes_locked(zone, cell,
                                          ngx_sio_worker_slot(s->owner));
+        }
+    }
+}
+
+
+/* There are no more keys than before, so that each finds a cell. */
+
+static void
+ngx_sio_rebuild_tallies(ngx_sio_shared_t *sh)
+{
+    uint32_t            cell;
+    ngx_sio_socket_t   *so;
+    ngx_sio_session_t  *s;
+
+    ngx_sio_tally_reset(sh);
+
+    for (cell = 1; cell < sh->session_pool.fresh; cell++) {
+        s = &sh->sessions[cell];
+
+        if (s->state == NGX_SIO_LIVE) {
+            (void) ngx_sio_tally_add(sh,
+                                     ngx_sio_tally_endpoint(sh, s->endpoint),
+                                     0);
+            (void) ngx_sio_tally_add(sh, s->address, 0);
+        }
+    }
+
+    for (cell = 1; cell < sh->socket_pool.fresh; cell++) {
+        so = &sh->sockets[cell];
+
+        if (so->state == NGX_SIO_LIVE) {
+            (void) ngx_sio_tally_add(sh, so->user, 0);
         }
     }
 }

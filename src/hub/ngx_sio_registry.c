@@ -8,8 +8,15 @@
 #include "sio_eio.h"
 
 
+static ngx_int_t ngx_sio_session_make(ngx_sio_shared_t *sh,
+    const ngx_sio_session_params_t *params, ngx_sio_ref_t *session,
+    const u_char *sid);
 static ngx_int_t ngx_sio_session_fill(ngx_sio_shared_t *sh,
     ngx_sio_session_t *s, const ngx_sio_session_params_t *params);
+static ngx_int_t ngx_sio_session_count(ngx_sio_shared_t *sh, uint64_t address,
+    const ngx_sio_session_params_t *params);
+static void ngx_sio_session_ended(ngx_sio_shared_t *sh,
+    ngx_sio_session_t *s);
 
 
 ngx_int_t
@@ -17,20 +24,55 @@ ngx_sio_session_open(ngx_sio_zone_t *zone,
     const ngx_sio_session_params_t *params, ngx_sio_ref_t *session,
     u_char *sid)
 {
-    ngx_int_t           rc;
-    uint32_t            cell;
-    ngx_sio_shared_t   *sh;
-    ngx_sio_session_t  *s;
+    ngx_int_t  rc;
 
     if (ngx_sio_random_id(sid) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    sh = zone->shared;
-    rc = NGX_DECLINED;
-
     ngx_sio_lock(zone);
 
+    rc = ngx_sio_session_make(zone->shared, params, session, sid);
+
+    ngx_sio_unlock(zone);
+
+    switch (rc) {
+
+    case NGX_OK:
+        ngx_sio_stat(zone, sessions_opened, 1);
+        break;
+
+    case NGX_BUSY:
+        ngx_sio_stat(zone, sessions_limited, 1);
+        break;
+
+    default:
+        ngx_sio_stat(zone, sessions_refused, 1);
+        break;
+    }
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_sio_session_make(ngx_sio_shared_t *sh,
+    const ngx_sio_session_params_t *params, ngx_sio_ref_t *session,
+    const u_char *sid)
+{
+    uint32_t            cell;
+    uint64_t            address;
+    ngx_int_t           rc;
+    ngx_sio_session_t  *s;
+
+    address = ngx_sio_tally_address(sh, params->endpoint, params->address);
+
+    rc = ngx_sio_session_count(sh, address, params);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    rc = NGX_DECLINED;
     cell = ngx_sio_session_cell(sh);
 
     if (cell) {
@@ -40,24 +82,56 @@ ngx_sio_session_open(ngx_sio_zone_t *zone,
         rc = ngx_sio_session_fill(sh, s, params);
 
         if (rc == NGX_OK) {
+            s->address = address;
             ngx_sio_session_link(sh, cell);
             s->state = NGX_SIO_LIVE;
 
             session->cell = cell;
             session->serial = s->serial;
 
-        } else {
-            ngx_sio_session_cell_free(sh, cell);
+            return NGX_OK;
         }
+
+        ngx_sio_session_cell_free(sh, cell);
     }
 
-    ngx_sio_unlock(zone);
+    ngx_sio_tally_drop(sh, ngx_sio_tally_endpoint(sh, params->endpoint));
+    ngx_sio_tally_drop(sh, address);
 
-    if (rc == NGX_OK) {
-        ngx_sio_stat(zone, sessions_opened, 1);
+    return rc;
+}
 
-    } else {
-        ngx_sio_stat(zone, sessions_refused, 1);
+
+/*
+ * Who is over the other limits takes nothing of the rate, which is everybody's:
+ * one client that tries again and again would keep all others out.
+ */
+
+static ngx_int_t
+ngx_sio_session_count(ngx_sio_shared_t *sh, uint64_t address,
+    const ngx_sio_session_params_t *params)
+{
+    uint64_t   endpoint;
+    ngx_int_t  rc;
+
+    endpoint = ngx_sio_tally_endpoint(sh, params->endpoint);
+
+    rc = ngx_sio_tally_add(sh, endpoint, params->limit);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    rc = ngx_sio_tally_add(sh, address, params->limit_address);
+
+    if (rc == NGX_OK
+        && !sio_bucket_take(&sh->handshakes, &params->rate, ngx_current_msec))
+    {
+        ngx_sio_tally_drop(sh, address);
+        rc = NGX_BUSY;
+    }
+
+    if (rc != NGX_OK) {
+        ngx_sio_tally_drop(sh, endpoint);
     }
 
     return rc;
@@ -170,6 +244,7 @@ ngx_sio_session_close_locked(ngx_sio_zone_t *zone, uint32_t cell,
     if (farewell && s->transport == NGX_SIO_POLLING) {
         s->farewell = farewell;
         s->deadline = ngx_min(s->deadline, ngx_current_msec + linger);
+        ngx_sio_session_ended(zone->shared, s);
         s->state = NGX_SIO_CLOSED;
 
         if (s->poll) {
@@ -213,6 +288,7 @@ ngx_sio_session_kick_locked(ngx_sio_zone_t *zone, uint32_t cell,
         }
     }
 
+    ngx_sio_session_ended(zone->shared, s);
     s->state = NGX_SIO_CLOSED;
 
     ngx_sio_stat(zone, sessions_closed, 1);
@@ -236,6 +312,7 @@ ngx_sio_session_free_locked(ngx_sio_zone_t *zone, uint32_t cell)
 
     sh = zone->shared;
     s = &sh->sessions[cell];
+    ngx_sio_session_ended(sh, s);
     s->state = NGX_SIO_FREE;
 
     /* its sockets were closed when it was, so nobody is left to be woken */
@@ -256,6 +333,18 @@ ngx_sio_session_free_locked(ngx_sio_zone_t *zone, uint32_t cell)
     ngx_sio_string_free(sh, s->handshake);
     ngx_sio_string_free(sh, s->token);
     ngx_sio_session_cell_free(sh, cell);
+}
+
+
+/* One that only waits for its client's last poll is counted no longer. */
+
+static void
+ngx_sio_session_ended(ngx_sio_shared_t *sh, ngx_sio_session_t *s)
+{
+    if (s->state == NGX_SIO_LIVE) {
+        ngx_sio_tally_drop(sh, ngx_sio_tally_endpoint(sh, s->endpoint));
+        ngx_sio_tally_drop(sh, s->address);
+    }
 }
 
 

@@ -14,6 +14,7 @@
 #include "ngx_sio_cells.h"
 #include "ngx_sio_log.h"
 #include "ngx_sio_sockets.h"
+#include "ngx_sio_tally.h"
 
 
 /* Sockets of one session, and of these closed ones that wait for a poll. */
@@ -29,12 +30,17 @@ typedef struct {
     ngx_msec_t         connect_timeout;
     sio_span_t         handshake;       /* JSON for fetchSockets */
     sio_span_t         token;           /* that came with it, or empty */
+    sio_span_t         address;         /* of the client, or empty */
+    ngx_uint_t         limit;           /* of the endpoint's sessions, 0: no */
+    ngx_uint_t         limit_address;   /* of those of its address, likewise */
+    sio_rate_t         rate;            /* of the zone's handshakes */
 } ngx_sio_session_params_t;
 
 
 /*
  * Makes a session; a WebSocket's belongs to this worker.  Writes its sid.
- * Returns NGX_OK, NGX_DECLINED when the zone is full, NGX_ERROR.
+ * Returns NGX_OK, NGX_DECLINED when the zone is full, NGX_BUSY over a limit,
+ * NGX_ERROR.
  */
 ngx_int_t ngx_sio_session_open(ngx_sio_zone_t *zone,
     const ngx_sio_session_params_t *params, ngx_sio_ref_t *session,

@@ -17,7 +17,27 @@
 #include "sio_ring.h"
 
 
-#define NGX_SIO_MAGIC  0x53494f33       /* changes with the layout */
+#define NGX_SIO_MAGIC  0x53494f34       /* changes with the layout */
+
+
+/* One array of cells; cell 0 is never used. */
+typedef struct {
+    uint32_t           size;            /* cells */
+    uint32_t           used;            /* (derived) */
+    uint32_t           free;            /* (derived) first of the free list */
+    uint32_t           fresh;           /* (derived) this and later: unused */
+} ngx_sio_pool_t;
+
+
+/* How many live sessions or sockets have one key; all of it is (derived). */
+typedef struct {
+    uint32_t           state;
+    uint32_t           next;            /* hash chain or free list */
+    uint32_t           count;
+    uint32_t           unused;
+    uint64_t           key;             /* never 0 */
+} ngx_sio_tally_t;
+
 
 typedef struct {
     uint32_t               magic;
@@ -26,6 +46,7 @@ typedef struct {
     uint64_t               epoch;       /* random: of positions, as offsets */
     uint32_t               seed;        /* of the hashes */
     uint32_t               mask;        /* buckets - 1, of each hash */
+    sio_bucket_t           handshakes;  /* of socketio_limit_connects */
     ngx_atomic_t           janitor;     /* (atomic) session it looked at last */
     ngx_atomic_t           janitor_socket;  /* (atomic) likewise */
     ngx_atomic_t           dirty;       /* pid of who changes it right now */
@@ -38,6 +59,7 @@ typedef struct {
     ngx_sio_pool_t         room_pool;
     ngx_sio_pool_t         namespace_pool;
     ngx_sio_pool_t         block_pool;
+    ngx_sio_pool_t         tally_pool;
 
     ngx_sio_session_t     *sessions;
     ngx_sio_socket_t      *sockets;
@@ -45,11 +67,13 @@ typedef struct {
     ngx_sio_room_t        *rooms;
     ngx_sio_room_t        *namespaces;
     ngx_sio_block_t       *blocks;
+    ngx_sio_tally_t       *tallies;
 
     uint32_t              *session_hash;
     uint32_t              *socket_hash;
     uint32_t              *room_hash;
     uint32_t              *namespace_hash;
+    uint32_t              *tally_hash;
 
     ngx_sio_stats_t       *stats;       /* (atomic) NGX_SIO_SLOTS + 1 of them */
     sio_ring_t            *log;

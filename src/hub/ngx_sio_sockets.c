@@ -6,11 +6,14 @@
 
 #include "ngx_sio_announce.h"
 #include "ngx_sio_rooms.h"
+#include "ngx_sio_tally.h"
 #include "ngx_sio_test.h"
 
 
 static ngx_uint_t ngx_sio_session_crowded(ngx_sio_shared_t *sh,
     ngx_sio_session_t *s);
+static ngx_int_t ngx_sio_socket_count(ngx_sio_shared_t *sh,
+    ngx_sio_socket_t *so, const ngx_sio_connect_t *connect);
 static ngx_int_t ngx_sio_socket_fill(ngx_sio_shared_t *sh,
     ngx_sio_socket_t *so, const ngx_sio_connect_t *connect);
 static ngx_int_t ngx_sio_socket_enter(ngx_sio_zone_t *zone, uint32_t cell,
@@ -52,7 +55,7 @@ ngx_sio_socket_open(ngx_sio_zone_t *zone, ngx_sio_connect_t *connect)
     so->session = connect->session.cell;
     ngx_memcpy(so->id, connect->id, NGX_SIO_ID_LEN);
 
-    rc = ngx_sio_socket_fill(sh, so, connect);
+    rc = ngx_sio_socket_count(sh, so, connect);
     if (rc != NGX_OK) {
         ngx_sio_socket_cell_free(sh, cell);
         goto done;
@@ -79,6 +82,8 @@ done:
     ngx_sio_unlock(zone);
 
     ngx_sio_wake(&wake);
+
+    ngx_sio_stat(zone, sockets_limited, rc == NGX_BUSY);
 
     return rc;
 }
@@ -156,6 +161,29 @@ ngx_sio_session_crowded(ngx_sio_shared_t *sh, ngx_sio_session_t *s)
     }
 
     return n >= NGX_SIO_SESSION_SOCKETS || closed >= NGX_SIO_SESSION_CLOSED;
+}
+
+
+static ngx_int_t
+ngx_sio_socket_count(ngx_sio_shared_t *sh, ngx_sio_socket_t *so,
+    const ngx_sio_connect_t *connect)
+{
+    ngx_int_t  rc;
+
+    so->user = ngx_sio_tally_user(sh, connect->namespace, connect->user);
+
+    rc = ngx_sio_tally_add(sh, so->user, connect->limit_user);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    rc = ngx_sio_socket_fill(sh, so, connect);
+
+    if (rc != NGX_OK) {
+        ngx_sio_tally_drop(sh, so->user);
+    }
+
+    return rc;
 }
 
 
@@ -278,6 +306,7 @@ ngx_sio_socket_close_locked(ngx_sio_zone_t *zone, uint32_t cell,
     }
 
     so->rooms = 0;
+    ngx_sio_tally_drop(sh, so->user);
     sh->namespaces[so->namespace].count--;
     sh->sessions[so->session].left = 1;
 

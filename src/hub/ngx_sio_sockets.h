@@ -20,6 +20,8 @@ typedef struct {
     sio_span_t         data;            /* JSON made of them, or empty */
     uint32_t           announce;        /* a ngx_sio_announce_t; 0: none */
     uint64_t           expires;         /* seconds since 1970, 0: never */
+    sio_span_t         user;            /* `sub` of the claims, or empty */
+    ngx_uint_t         limit_user;      /* sockets of one user, 0: any */
     const sio_span_t  *rooms;           /* joined in the same step */
     ngx_uint_t         nrooms;
     ngx_sio_payload_t  answer;          /* for a polling session */
@@ -35,8 +37,8 @@ typedef struct {
 /*
  * Connects a session to a namespace and its rooms.  A polling session is sent
  * the answer in the same step, so that nothing of the namespace comes before
- * it.  Returns NGX_OK, NGX_DECLINED when there is no room for it, NGX_ABORT
- * when the session is gone.
+ * it.  Returns NGX_OK, NGX_DECLINED when there is no room for it, NGX_BUSY when
+ * its user has too many, NGX_ABORT when the session is gone.
  */
 ngx_int_t ngx_sio_socket_open(ngx_sio_zone_t *zone,
     ngx_sio_connect_t *connect);

@@ -25,6 +25,7 @@ typedef struct {
     ngx_atomic_t   packets_out;         /* Engine.IO packets to clients */
     ngx_atomic_t   bytes_out;
     ngx_atomic_t   events_unmatched;    /* client events that nothing takes */
+    ngx_atomic_t   events_limited;      /* over socketio_limit_events */
     ngx_atomic_t   publishes;           /* emits accepted */
     ngx_atomic_t   records;             /* appended to the log */
     ngx_atomic_t   deliveries;          /* of events, to sockets */
@@ -34,6 +35,8 @@ typedef struct {
     ngx_atomic_t   pings_timed_out;
     ngx_atomic_t   protocol_errors;     /* malformed packets and frames */
     ngx_atomic_t   sessions_refused;    /* handshakes without room for them */
+    ngx_atomic_t   sessions_limited;    /* handshakes over their limits */
+    ngx_atomic_t   sockets_limited;     /* over socketio_limit_sockets */
     ngx_atomic_t   tokens_refused;      /* at handshake or CONNECT */
     ngx_atomic_t   tokens_expired;      /* of connected sockets */
     ngx_atomic_t   rebuilds;            /* of the registry */

@@ -13,6 +13,7 @@
 
 
 #include "ngx_sio_slots.h"
+#include "sio_bucket.h"
 
 
 #define NGX_SIO_ID_LEN      20          /* of a sid and of a socket's id */
@@ -37,7 +38,7 @@
 #define NGX_SIO_PROBE_DONE  2           /* 2probe was answered */
 
 
-/* A session: an Engine.IO connection, 192 bytes. */
+/* A session: an Engine.IO connection, 168 bytes. */
 typedef struct {
     uint32_t           state;
     uint32_t           next;            /* (derived) hash chain or free list */
@@ -68,7 +69,15 @@ typedef struct {
     uint64_t           deadline;        /* without a pong by then: dead */
     uint64_t           connect_due;     /* without a socket by then: closed */
     uint64_t           created;         /* ms since 1970 */
+    uint64_t           address;         /* key of its tally, or 0 */
 } ngx_sio_session_t;
+
+
+/* How much of socketio_limit_events a socket has used up. */
+typedef struct {
+    sio_bucket_t       events;
+    sio_bucket_t       refusals;        /* of a polling session, told so */
+} ngx_sio_meter_t;
 
 
 /* A socket: a session's presence in one namespace. */
@@ -89,6 +98,8 @@ typedef struct {
     uint64_t           from;            /* gets records from here */
     uint64_t           until;           /* to here; FOREVER while connected */
     uint64_t           last;            /* newest record addressed to it */
+    uint64_t           user;            /* key of its tally, or 0 */
+    ngx_sio_meter_t    meter;           /* while its session polls */
 } ngx_sio_socket_t;
 
 
@@ -128,15 +139,6 @@ typedef struct {
     uint32_t           n;               /* bytes used; 0 in a free one */
     u_char             data[NGX_SIO_BLOCK_DATA];
 } ngx_sio_block_t;
-
-
-/* One array of cells; cell 0 is never used. */
-typedef struct {
-    uint32_t           size;            /* cells */
-    uint32_t           used;            /* (derived) */
-    uint32_t           free;            /* (derived) first of the free list */
-    uint32_t           fresh;           /* (derived) this and later: unused */
-} ngx_sio_pool_t;
 
 
 #endif /* _NGX_SIO_TYPES_H_INCLUDED_ */

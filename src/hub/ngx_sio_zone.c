@@ -20,6 +20,8 @@
 #define NGX_SIO_MEMBERSHIPS_PER_4  16
 #define NGX_SIO_ROOMS_PER_4        8
 #define NGX_SIO_BLOCKS_PER_4       56
+#define NGX_SIO_TALLIES_PER_4      10   /* of all addresses and all users */
+#define NGX_SIO_TALLIES_MORE       64   /* of endpoints */
 
 #define NGX_SIO_LOCK_SPIN     64        /* tries between looks at the holder */
 #define NGX_SIO_LOCK_PATIENCE 5         /* ms, then: is the holder alive? */
@@ -132,15 +134,17 @@ ngx_sio_zone_carve(ngx_sio_zone_t *zone)
                                            * sizeof(ngx_sio_room_t));
     sh->namespace_hash = ngx_sio_zone_take(&p, NGX_SIO_NAMESPACES * 4);
 
-    /* three hashes of at most one bucket for each two cells */
+    /* four hashes of at most one bucket for each two cells */
     quad = 4 * sizeof(ngx_sio_session_t)
            + NGX_SIO_SOCKETS_PER_4 * sizeof(ngx_sio_socket_t)
            + NGX_SIO_MEMBERSHIPS_PER_4 * sizeof(ngx_sio_membership_t)
            + NGX_SIO_ROOMS_PER_4 * sizeof(ngx_sio_room_t)
            + NGX_SIO_BLOCKS_PER_4 * sizeof(ngx_sio_block_t)
-           + 3 * NGX_SIO_ROOMS_PER_4 * sizeof(uint32_t);
+           + NGX_SIO_TALLIES_PER_4 * sizeof(ngx_sio_tally_t)
+           + 4 * NGX_SIO_ROOMS_PER_4 * sizeof(uint32_t);
 
-    left = (size_t) (end - p) - 12 * 64;
+    left = (size_t) (end - p) - 16 * 64
+           - NGX_SIO_TALLIES_MORE * sizeof(ngx_sio_tally_t);
     n = (uint32_t) (left / quad);
 
     for (buckets = 64; buckets * 2 <= n * NGX_SIO_ROOMS_PER_4; buckets *= 2) {
@@ -151,6 +155,7 @@ ngx_sio_zone_carve(ngx_sio_zone_t *zone)
     sh->session_hash = ngx_sio_zone_take(&p, buckets * 4);
     sh->socket_hash = ngx_sio_zone_take(&p, buckets * 4);
     sh->room_hash = ngx_sio_zone_take(&p, buckets * 4);
+    sh->tally_hash = ngx_sio_zone_take(&p, buckets * 4);
 
     ngx_sio_zone_pool(&sh->namespace_pool, NGX_SIO_NAMESPACES);
     ngx_sio_zone_pool(&sh->session_pool, n * 4);
@@ -158,6 +163,8 @@ ngx_sio_zone_carve(ngx_sio_zone_t *zone)
     ngx_sio_zone_pool(&sh->membership_pool, n * NGX_SIO_MEMBERSHIPS_PER_4);
     ngx_sio_zone_pool(&sh->room_pool, n * NGX_SIO_ROOMS_PER_4);
     ngx_sio_zone_pool(&sh->block_pool, n * NGX_SIO_BLOCKS_PER_4);
+    ngx_sio_zone_pool(&sh->tally_pool, n * NGX_SIO_TALLIES_PER_4
+                                       + NGX_SIO_TALLIES_MORE);
 
     sh->sessions = ngx_sio_zone_take(&p, sh->session_pool.size
                                          * sizeof(ngx_sio_session_t));
@@ -169,6 +176,8 @@ ngx_sio_zone_carve(ngx_sio_zone_t *zone)
                                       * sizeof(ngx_sio_room_t));
     sh->blocks = ngx_sio_zone_take(&p, sh->block_pool.size
                                        * sizeof(ngx_sio_block_t));
+    sh->tallies = ngx_sio_zone_take(&p, sh->tally_pool.size
+                                        * sizeof(ngx_sio_tally_t));
 
     if (p > end
         || ngx_sio_random(&sh->epoch, sizeof(sh->epoch)) != NGX_OK

@@ -218,6 +218,8 @@ refuses('socketio_room', [
     ['socketio_room a$b;', 'socketio_room "a$b" has a "$"'],
     ['socketio_room "a:${sub}";',
      '"${sub}" of socketio_room "a:${sub}" is not known, write ${jwt.CLAIM}'],
+    ['socketio_room "a:${jwt.a}${jwt.b}";',
+     '"a:${jwt.a}${jwt.b}" needs text between placeholders, such as ":"'],
     ['socketio_room "${jwt.}";', '"${jwt.}" of socketio_room'],
     ['socketio_room a b;', 'parameter "b" of socketio_room is not known'],
     ['socketio_room a if=role;',
@@ -246,6 +248,64 @@ refuses('an event', [
     ['socketio_leave_event "${arg.0}";', '"${arg.0}" of socketio_leave_event'],
     ['socketio_leave_event "";', 'socketio_leave_event "" is empty'],
 ]);
+
+refuses('limits', [
+    ['socketio_limit_events;', 'invalid number of arguments'],
+    ['socketio_limit_events on;', 'parameter "on" of socketio_limit_events is '
+     + 'not known: it takes rate=10r/s, burst=20, and "drop"'],
+    ['socketio_limit_events rate=5r/s;', 'needs a rate and a burst, such as'],
+    ['socketio_limit_events burst=5;', 'needs a rate and a burst'],
+    ['socketio_limit_events drop;', 'needs a rate and a burst'],
+    ['socketio_limit_events rate=5 burst=5;',
+     'parameter "rate=5" of socketio_limit_events needs a unit: 10r/s'],
+    ['socketio_limit_events rate=0r/s burst=5;', 'must be from 1 to 1000000'],
+    ['socketio_limit_events rate=5r/s burst=-1;', 'must be from 0 to 1000000'],
+    ['socketio_limit_events rate=5r/s rate=5r/s burst=1;', 'is a second rate'],
+    ['socketio_limit_events rate=5r/s burst=1 burst=1;', 'is a second burst'],
+    ['socketio_limit_events off drop;', 'has parameters after "off"'],
+    ['socketio_limit_events off; socketio_limit_events off;', 'is duplicate'],
+    ['socketio_limit_events rate=5r/s burst=1; socketio_limit_events off;',
+     'is duplicate'],
+    ['socketio_limit_sockets 5;', 'needs user=N'],
+    ['socketio_limit_sockets user=0;', 'needs user=N'],
+    ['socketio_limit_sockets user=10000001;', 'needs user=N'],
+    ['socketio_limit_sockets user=;', 'needs user=N'],
+    ['socketio_limit_sockets user=1; socketio_limit_sockets off;',
+     'is duplicate'],
+    ['socketio_limit_connections 0;', 'needs a number of sessions from 1'],
+    ['socketio_limit_connections many;', 'needs a number of sessions from 1'],
+    ['socketio_limit_connections 5 per=user;',
+     'takes nothing after the number but "per=address"'],
+    ['socketio_limit_connections off per=address;',
+     'has parameters after "off"'],
+    ['socketio_limit_connections 5; socketio_limit_connections 6;',
+     'is duplicate: one is for all sessions, and one with "per=address"'],
+    ['socketio_limit_connections 5 per=address; '
+     + 'socketio_limit_connections off;', 'is duplicate'],
+    ['socketio_limit_connects rate=5r/s burst=1 drop;',
+     'invalid number of arguments'],
+    ['socketio_limit_connects rate=5r/s drop;',
+     'is not known: it takes rate=10r/s and burst=20'],
+    ['socketio_limit_connects rate=5r/s;', 'needs a rate and a burst'],
+    ['socketio_namespace /a { socketio_limit_connections 5; }',
+     '"socketio_limit_connections" directive is not allowed'],
+    ['socketio_namespace /a { socketio_limit_connects off; }',
+     '"socketio_limit_connects" directive is not allowed'],
+]);
+
+
+takes('limits', [
+    'socketio_limit_events off;',
+    'socketio_limit_events burst=0 rate=1r/m;',
+    'socketio_limit_events rate=1000000r/s burst=1000000 disconnect;',
+    'socketio_limit_sockets off; socketio_limit_connections off;',
+    'socketio_limit_connections 100; socketio_limit_connections 5 per=address;',
+    'socketio_limit_connections 5 per=address; socketio_limit_connects off;',
+    'socketio_limit_connects rate=100r/s burst=1000;',
+    `socketio_namespace /a { socketio_limit_events rate=5r/s burst=1 drop;
+                             socketio_limit_sockets user=3; }`,
+]);
+
 
 refuses('socketio_on', [
     ['socketio_on;', 'invalid number of arguments'],

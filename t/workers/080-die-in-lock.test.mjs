@@ -11,6 +11,7 @@ import { test } from 'node:test';
 
 import { startNginx, until } from '../lib/nginx.mjs';
 import { Polling, WebSocketRaw, upgrade } from '../lib/raw.mjs';
+import { SECRET, inSeconds, token } from '../lib/tokens.mjs';
 
 const MODULE = process.env.TEST_NGINX_MODULE_ECHO;
 const BINARY = process.env.TEST_NGINX_BINARY_ECHO;
@@ -18,6 +19,7 @@ const skip = MODULE === undefined ? 'TEST_NGINX_MODULE_ECHO is not set' : false;
 
 const STEP = Number(process.env.DIE_STEP ?? 5);
 const POINTS = 1000;
+const USER = token({ sub: 'user', exp: inSeconds(3600) });
 
 if (skip) {
     process.stderr.write(`SKIPPED 080-die-in-lock: ${skip}\n`);
@@ -48,7 +50,7 @@ async function live(nginx) {
         async () => {
             const ws = keep(await WebSocketRaw.open(nginx.url));
 
-            await ws.connect();
+            await ws.connect('/', { token: USER });
             await ws.ack(1, ['join', 'a']);
             await nginx.publish({ event: 'e', data: 3 });
             await ws.recv();
@@ -84,7 +86,9 @@ async function dieAt(point) {
         workers: 2, binary: BINARY, module: MODULE, mayDie: true,
         location: 'socketio_room *; socketio_ping_interval 300ms;'
                   + 'socketio_ping_timeout 200ms; socketio_data a=b;'
-                  + 'socketio_announce join=in leave=out;',
+                  + 'socketio_announce join=in leave=out;'
+                  + 'socketio_auth optional;'
+                  + `socketio_jwt_key HS256 secret=${SECRET};`,
     });
 
     await live(nginx);

@@ -1,0 +1,35 @@
+
+/*
+ * How much clients may send, and how often a user may be there.
+ */
+
+#ifndef _NGX_SIO_LIMIT_H_INCLUDED_
+#define _NGX_SIO_LIMIT_H_INCLUDED_
+
+
+#include "ngx_sio_presence.h"
+#include "sio_packet.h"
+
+
+/*
+ * Judges an event or ack by the rate of its socket.  Returns NGX_OK, or
+ * NGX_DECLINED when it must go no further: the client has been told, and the
+ * presence may be gone.
+ */
+ngx_int_t ngx_sio_limit_event(ngx_sio_presence_t *presence,
+    const sio_packet_t *packet);
+
+/* Gives what a POST has used up back to its sockets.  Wants the lock. */
+void ngx_sio_limit_save_locked(ngx_sio_peer_t *peer);
+
+/*
+ * The `sub` of a token's claims, a string decoded or a number as it is written;
+ * empty if there is none.  Valid until the next call.
+ */
+sio_span_t ngx_sio_limit_user(sio_span_t claims);
+
+/* Logs that a CONNECT was refused for its user, at most once a second. */
+void ngx_sio_limit_refused(sio_span_t namespace);
+
+
+#endif /* _NGX_SIO_LIMIT_H_INCLUDED_ */
