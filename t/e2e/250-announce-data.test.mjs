@@ -4,7 +4,10 @@
  */
 
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 
 import { client, closeAll, connect, emitAck } from '../lib/client.mjs';
 import { PATIENCE, startNginx, testConfig, until } from '../lib/nginx.mjs';
@@ -15,6 +18,8 @@ const AUTH = `socketio_jwt_key HS256 secret=${SECRET};
               socketio_auth optional;`;
 const exp = inSeconds(3600);
 const PAIR = ['polling', 'websocket'];
+const DOCS = path.resolve(path.dirname(fileURLToPath(import.meta.url)),
+                          '../../docs/authentication.md');
 
 
 function run(name, options, body) {
@@ -645,4 +650,112 @@ describe('the configuration', () => {
             assert.equal(ok, true, output);
         });
     }
+});
+
+
+describe('the table of docs/authentication.md', () => {
+    const table = readFileSync(DOCS, 'utf8')
+        .split('## What the documents ask')[1].split('## ')[0];
+
+    for (const row of table.split('\n')) {
+        const [, asked, given = ''] = row.split('|');
+
+        for (const [, line] of given.matchAll(/`(socketio_[^`]*[;}])`/g)) {
+            test(`${asked.trim()}: ${line}`, async () => {
+                process.env.JWT_SECRET = SECRET;
+
+                const { ok, output } = await testConfig({
+                    location: AUTH.replace(/socketio_auth optional;/,
+                                           line.includes('socketio_auth ')
+                                           ? '' : '$&')
+                              + line.replace('{ \u2026 }', '{ }')
+                                    .replaceAll('\u2026', 'x'),
+                });
+
+                assert.equal(ok, true, output);
+            });
+        }
+    }
+});
+
+
+run('the documents: who may be where, and what is known of him', {
+    location: `
+        socketio_data user=\${jwt} departmentId=\${jwt.department};
+        socketio_announce join=user-joined leave=user-left;
+        socketio_namespace /data_owner {
+            socketio_auth required;
+            socketio_room user:\${jwt.sub};
+            socketio_room department:\${jwt.department};
+            socketio_room shift:\${jwt.shift};
+            socketio_room "room:\${jwt.org}:*";
+            socketio_room_max_length 16;
+        }`,
+}, (state) => {
+    const nsp = '/data_owner';
+    const ann = { sub: '550', department: 'A', org: 'o' };
+
+    test('join:user, join:department, join:shift', async () => {
+        const s = await state.open(ann, 'websocket', nsp);
+        const t = await state.open({ ...ann, shift: 7 }, 'polling', nsp);
+        const rows = [
+            [s, ['join:user', { userId: '550' }], true],
+            [s, ['join:user', { userId: '551' }], false],
+            [s, ['join:department', { departmentId: 'A' }], true],
+            [s, ['join:department', { departmentId: 'B' }], false],
+            [s, ['join:shift', { shiftId: 7 }], false],
+            [t, ['join:shift', { shiftId: 7 }], true],
+            [t, ['join:shift', { shiftId: 8 }], false],
+            [s, ['join', 'room:o:1'], true],
+            [s, ['join', 'room:p:1'], false],
+            [s, ['join', 'room:o:234567890'], true],
+            [s, ['join', 'room:o:2345678901'], false],
+            [s, ['join', 'anything'], false],
+        ];
+
+        for (const [who, event, expected] of rows) {
+            const [answer] = await who.ack(1, event, nsp);
+
+            assert.equal(answer.ok, expected, JSON.stringify(event));
+        }
+
+        const [{ user, data, rooms }] = JSON.parse(
+            await state.fetch(s.id, nsp)).sockets;
+
+        assert.equal(user, '550');
+        assert.deepEqual(data, { user: { exp, ...ann }, departmentId: 'A' });
+        assert.deepEqual(rooms.filter((room) => room !== s.id).sort(),
+                         ['department:A', 'room:o:1', 'room:o:234567890',
+                          'user:550']);
+        s.close();
+        await t.close();
+    });
+
+    test('nobody without a token, and nothing before it', async () => {
+        const s = await openSession('websocket', state.nginx.url);
+
+        await s.send(`40${nsp},`);
+        assert.equal(await s.recv(),
+                     `44${nsp},{"message":"Authentication required"}`);
+
+        const w = await watcher(state, undefined, { namespace: nsp });
+
+        assert.deepEqual(await w.told(), []);
+        await s.send(`42${nsp},["join","user:550"]`);
+        await s.closed;
+    });
+
+    test('others in the room hear who comes and goes', async () => {
+        const w = await state.open(ann, 'polling', nsp);
+        const s = await state.open(ann, 'websocket', nsp);
+
+        await w.ack(1, ['join', 'room:o:1'], nsp);
+        await s.ack(1, ['join', 'room:o:1'], nsp);
+        s.close();
+        assert.deepEqual([await w.recv(), await w.recv()],
+                         ['joined', 'left'].map((way) =>
+                             `42${nsp},["user-${way}",{"userId":"550",`
+                             + '"room":"room:o:1"}]'));
+        await w.close();
+    });
 });

@@ -10,8 +10,7 @@ import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
-import { chromium } from 'playwright-core';
-
+import { launchBrowser, noBrowser } from '../lib/browser.mjs';
 import { PATIENCE, startNginx, until } from '../lib/nginx.mjs';
 
 const REPO = path.resolve(path.dirname(fileURLToPath(import.meta.url)),
@@ -21,14 +20,7 @@ const MODULE = process.env.TEST_NGINX_MODULE
 const BUNDLE = path.join(REPO, 't/node_modules/socket.io-client/dist');
 const PICTURES = path.join(REPO, 'build/demo');
 
-const browsers = [process.env.TEST_CHROMIUM, '/usr/bin/chromium',
-                  '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
-const executablePath = browsers.find((file) => file && existsSync(file));
-const skip = !executablePath && 'no Chromium, TEST_CHROMIUM may name one';
-
-if (skip) {
-    process.stderr.write(`SKIPPED 500-demo: ${skip}\n`);
-}
+const skip = noBrowser('500-demo');
 
 
 /* As tools/demo does it, in the test's prefix. */
@@ -56,9 +48,7 @@ describe('the demo', { skip }, () => {
 
     before(async () => {
         nginx = await startNginx({ workers: 4, config });
-        browser = await chromium.launch({
-            executablePath, args: ['--no-sandbox'],
-        });
+        browser = await launchBrowser();
         mkdirSync(PICTURES, { recursive: true });
     });
 

@@ -156,3 +156,88 @@ test('a worker dies at any point within the lock', { skip }, async () => {
     assert.ok(died > 10, `${died} workers died`);
     assert.ok(rebuilt > 5, `${rebuilt} rebuilds after ${died} deaths`);
 });
+
+
+/*
+ * Somebody comes into a room and goes while a worker dies at that point.
+ * Returns what another member, of whom nothing is in flight, was told; nothing
+ * if it was his request that the worker died of.
+ */
+async function told(point) {
+    process.env.SIO_TEST_DIE = String(point);
+
+    const nginx = await startNginx({
+        workers: 2, binary: BINARY, module: MODULE, mayDie: true,
+        location: 'socketio_room *; socketio_announce join=in leave=out;',
+    });
+    const got = [];
+    const dead = () => / exited on signal 9/.test(nginx.logs());
+
+    try {
+        const w = await Polling.open(nginx.url);
+
+        await w.connect();
+        await w.ack(1, ['join', 'a']);
+
+        const ws = await WebSocketRaw.open(nginx.url);
+
+        await ws.connect()
+            .then(() => ws.ack(1, ['join', ['a', 'b']]))
+            .then(() => nginx.call('disconnectSockets', { rooms: 'b' }))
+            .catch(() => {});
+        await until(async () => (await nginx.status()).workers.length === 2,
+                    'the dead worker is replaced');
+        ws.close();
+        await nginx.publish({ rooms: 'a', event: 'mark' });
+
+        while (got.at(-1) !== '42["mark"]') {
+            got.push(await w.recv());
+        }
+
+        /* a death is noticed some time after it */
+        while (got.some((p) => p.includes('in"'))
+               && !got.some((p) => p.includes('out"'))) {
+            got.push(await w.recv());
+        }
+
+    } catch (err) {
+        if (/^no answer/.test(err.message)) {
+            got.push('nothing more');
+
+        } else {
+            got.length = 0;
+            await until(dead, 'the master sees the death');
+        }
+    }
+
+    const died = dead();
+
+    await nginx.stop();
+
+    return { died, got };
+}
+
+
+test('whoever came goes, wherever a worker dies', { skip }, async () => {
+    let died = 0, gone = 0, point;
+
+    for (point = 1; point < POINTS; point++) {
+        const result = await told(point);
+
+        if (!result.died) {
+            break;
+        }
+
+        const count = (event) =>
+            result.got.filter((p) => p.includes(`["${event}"`)).length;
+
+        died++;
+        gone += count('out');
+        assert.ok(count('in') <= 1, `point ${point}: ${result.got}`);
+        assert.ok(count('out') >= count('in'), `point ${point}: ${result.got}`);
+        assert.ok(count('out') <= 2, `point ${point}: ${result.got}`);
+    }
+
+    assert.ok(point < POINTS, 'the points have an end');
+    assert.ok(gone > 0, `${gone} leaves after ${died} deaths`);
+});
