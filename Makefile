@@ -64,6 +64,8 @@ echo:
 help:
 	@echo "make           the module: $(BUILD)/ngx_socketio_module.so"
 	@echo "make run       nginx with the demo on PORT=8080, until Ctrl-C"
+	@echo "make example-NAME"
+	@echo "               the same for examples/NAME and its service"
 	@echo "make test      installs what is needed, then lint, unit, a short"
 	@echo "               fuzz, e2e and workers"
 	@echo "make lint|unit|e2e|workers"
@@ -96,6 +98,10 @@ t/node_modules/.stamp: t/package-lock.json
 
 run: deps-run all
 	@tools/demo $(out) $(PORT)
+
+
+example-%: deps-run all
+	@tools/example $(out) $* $(PORT)
 
 
 test: deps
