@@ -363,6 +363,7 @@ run('socketio_limit_sockets', {
 
             /* a place is free at once */
             await open[0].send('41');
+            await open[0].ack(1, ['join', 'after that'], '/one');
             await open[3].connect('/', auth(sub));
             await open[3].close();
             await until(() => open[0].connect('/', auth(sub))
