@@ -37,7 +37,7 @@ ngx_sio_auth_connect(ngx_sio_peer_t *peer, const ngx_sio_auth_conf_t *conf,
 }
 
 
-/* What is too long for a token is no token, and is refused as a bad one. */
+/* What is too long for a token, or no string, is refused as a bad one. */
 
 static sio_span_t
 ngx_sio_auth_find(ngx_sio_peer_t *peer, const sio_packet_t *packet)
@@ -62,6 +62,12 @@ ngx_sio_auth_find(ngx_sio_peer_t *peer, const sio_packet_t *packet)
         return token;
     }
 
+    if (value.kind != SIO_JSON_NONE && value.kind != SIO_JSON_NULL) {
+        buffer[0] = '.';
+        token.n = 1;
+        return token;
+    }
+
     token.n = ngx_sio_session_token(peer->reader->zone, peer->session, buffer,
                                     sizeof(buffer));
     return token;
@@ -76,7 +82,8 @@ ngx_sio_auth_token(const ngx_sio_auth_conf_t *conf, sio_span_t token,
     sio_jwt_policy_t   policy;
     sio_jwt_verdict_t  verdict;
 
-    static u_char      json[NGX_SIO_CLAIMS_MAX];
+    static u_char           json[NGX_SIO_CLAIMS_MAX];
+    static ngx_sio_marks_t  marks;
 
     if (token.n > 7
         && ngx_strncasecmp((u_char *) token.p, (u_char *) "Bearer ", 7) == 0)
@@ -128,6 +135,9 @@ ngx_sio_auth_token(const ngx_sio_auth_conf_t *conf, sio_span_t token,
     auth->claims.n = claims.n;
     auth->expires = conf->expiry && claims.exp
                     ? (uint64_t) (claims.exp + conf->leeway) : 0;
+
+    ngx_sio_marks(auth->claims, &marks);
+    auth->marks = &marks;
 
     sio_jwt_claims_free(&claims);
 

@@ -9,6 +9,7 @@
 
 
 #include "ngx_sio_peer.h"
+#include "ngx_sio_revoke.h"
 #include "sio_packet.h"
 
 
@@ -19,14 +20,16 @@
 typedef struct {
     sio_span_t         claims;          /* JSON, empty without a token */
     uint64_t           expires;         /* seconds since 1970, 0: never */
+    const ngx_sio_marks_t  *marks;      /* NULL without a token */
     const ngx_str_t   *refusal;         /* JSON-escaped, if refused */
 } ngx_sio_auth_t;
 
 
 /*
  * Judges a CONNECT packet: its own token, else that of the handshake.  Returns
- * NGX_OK, or NGX_DECLINED with auth->refusal set.  The claims are valid until
- * the next call.
+ * NGX_OK, or NGX_DECLINED with auth->refusal set.  The claims and marks are
+ * valid until the next call.  Whether the token is revoked is judged by who has
+ * the lock.
  */
 ngx_int_t ngx_sio_auth_connect(ngx_sio_peer_t *peer,
     const ngx_sio_auth_conf_t *conf, const sio_packet_t *packet,

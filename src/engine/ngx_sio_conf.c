@@ -53,3 +53,21 @@ ngx_sio_namespace_lookup(const ngx_sio_endpoint_t *endpoint, sio_span_t name)
 
     return NULL;
 }
+
+
+const ngx_sio_pattern_t *
+ngx_sio_pattern_match(const ngx_array_t *patterns, sio_span_t name)
+{
+    ngx_uint_t                i;
+    const ngx_sio_pattern_t  *pattern;
+
+    pattern = patterns->elts;
+
+    for (i = 0; i < patterns->nelts; i++) {
+        if (sio_template_match(&pattern[i].template, name)) {
+            return &pattern[i];
+        }
+    }
+
+    return NULL;
+}

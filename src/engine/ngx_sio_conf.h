@@ -57,6 +57,7 @@ typedef struct {
     ngx_array_t           *rooms;           /* of ngx_sio_room_rule_t */
     ngx_array_t           *join_events;     /* of ngx_sio_pattern_t */
     ngx_array_t           *leave_events;    /* of ngx_sio_pattern_t */
+    ngx_array_t           *refresh_events;  /* likewise; empty: off */
     ngx_array_t           *events;          /* of ngx_sio_event_rule_t */
     ngx_array_t           *data;            /* of ngx_sio_data_rule_t */
     ngx_sio_announce_rule_t  announce;
@@ -97,6 +98,10 @@ typedef struct {
  */
 ngx_sio_namespace_conf_t *ngx_sio_namespace_lookup(
     const ngx_sio_endpoint_t *endpoint, sio_span_t name);
+
+/* The first pattern of an array that a name matches, NULL if none. */
+const ngx_sio_pattern_t *ngx_sio_pattern_match(const ngx_array_t *patterns,
+    sio_span_t name);
 
 
 #endif /* _NGX_SIO_CONF_H_INCLUDED_ */

@@ -9,6 +9,7 @@
 #include "ngx_sio_dispatch.h"
 #include "ngx_sio_limit.h"
 #include "ngx_sio_membership.h"
+#include "ngx_sio_refresh.h"
 #include "ngx_sio_test.h"
 #include "sio_base64.h"
 
@@ -167,7 +168,7 @@ ngx_sio_dispatch_connect(ngx_sio_peer_t *peer, const sio_packet_t *packet)
 {
     u_char                     head[NGX_SIO_NAMESPACE_NAME_MAX + 32];
     ngx_int_t                  rc;
-    sio_span_t                 none;
+    sio_span_t                 none, message;
     ngx_sio_zone_t            *zone;
     ngx_sio_connect_t          connect;
     ngx_sio_namespace_conf_t  *nc;
@@ -247,13 +248,19 @@ ngx_sio_dispatch_connect(ngx_sio_peer_t *peer, const sio_packet_t *packet)
         return NGX_ERROR;
     }
 
+    message = sio_span("Service unavailable");
+
     if (rc == NGX_BUSY) {
         ngx_sio_limit_refused(packet->nsp);
+        message = sio_span("Too many connections");
+
+    } else if (connect.revoked) {
+        message = ngx_sio_auth_message(&nc->auth, NGX_SIO_AUTH_INVALID);
+        ngx_sio_stat(zone, tokens_refused, 1);
     }
 
-    ngx_sio_dispatch_refuse(peer, packet->nsp,
-                            rc == NGX_BUSY ? sio_span("Too many connections")
-                                           : sio_span("Service unavailable"));
+    ngx_sio_dispatch_refuse(peer, packet->nsp, message);
+
     return NGX_OK;
 }
 
@@ -276,6 +283,7 @@ ngx_sio_dispatch_judge(ngx_sio_peer_t *peer, const ngx_sio_auth_conf_t *conf,
 
     connect->claims = auth.claims;
     connect->expires = auth.expires;
+    connect->marks = auth.marks;
 
     return NGX_OK;
 }
@@ -407,7 +415,11 @@ ngx_sio_dispatch_event(ngx_sio_presence_t *presence,
     event.p = name;
     event.n = n;
 
-    rc = ngx_sio_membership_event(presence, event, packet);
+    rc = ngx_sio_refresh_event(presence, event, packet);
+
+    if (rc == NGX_DECLINED) {
+        rc = ngx_sio_membership_event(presence, event, packet);
+    }
 
     if (rc == NGX_DECLINED) {
         ngx_sio_stat(presence->peer->reader->zone, events_unmatched, 1);

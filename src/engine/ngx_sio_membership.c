@@ -6,7 +6,6 @@
  */
 
 #include "ngx_sio_auth.h"
-#include "ngx_sio_claims.h"
 #include "ngx_sio_membership.h"
 #include "ngx_sio_request.h"
 #include "ngx_sio_rooms.h"
@@ -36,9 +35,6 @@ static ngx_uint_t ngx_sio_membership_judge(ngx_sio_presence_t *presence,
     ngx_sio_request_t *request);
 static ngx_uint_t ngx_sio_membership_allowed(ngx_sio_presence_t *presence,
     const ngx_sio_values_t *values, sio_span_t room);
-static ngx_uint_t ngx_sio_membership_ruled(
-    const ngx_sio_namespace_conf_t *conf, const ngx_sio_values_t *values,
-    sio_span_t room);
 static void ngx_sio_membership_values(ngx_sio_presence_t *presence,
     ngx_sio_values_t *values);
 static ngx_uint_t ngx_sio_membership_automatic(ngx_sio_presence_t *presence);
@@ -46,8 +42,6 @@ static ngx_int_t ngx_sio_membership_refuse(ngx_sio_presence_t *presence,
     ngx_sio_request_t *request, sio_span_t error);
 static ngx_int_t ngx_sio_membership_answer(ngx_sio_presence_t *presence,
     ngx_sio_request_t *request, sio_span_t head, ngx_uint_t event);
-static const ngx_sio_pattern_t *ngx_sio_membership_match(
-    const ngx_array_t *patterns, sio_span_t event);
 
 
 void
@@ -141,12 +135,11 @@ ngx_sio_membership_event(ngx_sio_presence_t *presence, sio_span_t event,
     static ngx_sio_request_t  request;
 
     leave = 0;
-    pattern = ngx_sio_membership_match(presence->conf->join_events, event);
+    pattern = ngx_sio_pattern_match(presence->conf->join_events, event);
 
     if (pattern == NULL) {
         leave = 1;
-        pattern = ngx_sio_membership_match(presence->conf->leave_events,
-                                           event);
+        pattern = ngx_sio_pattern_match(presence->conf->leave_events, event);
     }
 
     if (pattern == NULL) {
@@ -163,24 +156,6 @@ ngx_sio_membership_event(ngx_sio_presence_t *presence, sio_span_t event,
 }
 
 
-static const ngx_sio_pattern_t *
-ngx_sio_membership_match(const ngx_array_t *patterns, sio_span_t event)
-{
-    ngx_uint_t                i;
-    const ngx_sio_pattern_t  *pattern;
-
-    pattern = patterns->elts;
-
-    for (i = 0; i < patterns->nelts; i++) {
-        if (sio_template_match(&pattern[i].template, event)) {
-            return &pattern[i];
-        }
-    }
-
-    return NULL;
-}
-
-
 static ngx_int_t
 ngx_sio_membership_join(ngx_sio_presence_t *presence,
     ngx_sio_request_t *request)
@@ -189,14 +164,11 @@ ngx_sio_membership_join(ngx_sio_presence_t *presence,
     ngx_uint_t         i;
     ngx_sio_peer_t    *peer;
     ngx_sio_change_t   change;
+    ngx_sio_socket_t  *so;
     uint32_t           cells[NGX_SIO_REQUEST_ROOMS];
 
     peer = presence->peer;
-
-    if (ngx_sio_membership_judge(presence, request)) {
-        return ngx_sio_membership_refuse(presence, request,
-                                         sio_span("Forbidden"));
-    }
+    so = &peer->reader->zone->shared->sockets[presence->socket.cell];
 
     ngx_memzero(&change, sizeof(ngx_sio_change_t));
 
@@ -204,11 +176,26 @@ ngx_sio_membership_join(ngx_sio_presence_t *presence,
     change.socket = presence->socket;
     change.rooms = request->rooms;
     change.n = request->n;
-    change.limit = presence->conf->limit_rooms
-                   + ngx_sio_membership_automatic(presence);
     change.cells = cells;
+    change.ruled = 1;
 
-    rc = ngx_sio_rooms_join(&change);
+    /* another token may come meanwhile: then the new claims are asked */
+
+    do {
+        change.revision = *(volatile uint16_t *) &so->revision;
+        ngx_memory_barrier();
+
+        if (ngx_sio_membership_judge(presence, request)) {
+            return ngx_sio_membership_refuse(presence, request,
+                                             sio_span("Forbidden"));
+        }
+
+        change.limit = presence->conf->limit_rooms
+                       + ngx_sio_membership_automatic(presence);
+
+        rc = ngx_sio_rooms_join(&change);
+
+    } while (rc == NGX_AGAIN);
 
     if (rc == NGX_ABORT) {
         return NGX_OK;
@@ -368,7 +355,7 @@ ngx_sio_membership_allowed(ngx_sio_presence_t *presence,
 }
 
 
-static ngx_uint_t
+ngx_uint_t
 ngx_sio_membership_ruled(const ngx_sio_namespace_conf_t *conf,
     const ngx_sio_values_t *values, sio_span_t room)
 {

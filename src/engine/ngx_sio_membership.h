@@ -5,6 +5,7 @@
 #define _NGX_SIO_MEMBERSHIP_H_INCLUDED_
 
 
+#include "ngx_sio_claims.h"
 #include "ngx_sio_presence.h"
 #include "sio_packet.h"
 
@@ -22,6 +23,10 @@ ngx_int_t ngx_sio_membership_event(ngx_sio_presence_t *presence,
  */
 void ngx_sio_membership_connect(const ngx_sio_namespace_conf_t *conf,
     ngx_sio_connect_t *connect);
+
+/* Whether a rule lets a socket with these values into a room. */
+ngx_uint_t ngx_sio_membership_ruled(const ngx_sio_namespace_conf_t *conf,
+    const ngx_sio_values_t *values, sio_span_t room);
 
 
 #endif /* _NGX_SIO_MEMBERSHIP_H_INCLUDED_ */

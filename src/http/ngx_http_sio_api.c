@@ -6,6 +6,7 @@
 
 #include "ngx_http_sio_api.h"
 #include "ngx_http_sio_api_guard.h"
+#include "ngx_http_sio_api_operations.h"
 
 
 #define NGX_HTTP_SIO_API_BIT(name)                                            \
@@ -62,8 +63,16 @@ static const ngx_http_sio_api_operation_t  ngx_http_sio_api_operations[] = {
     { ngx_string("status"), NGX_HTTP_GET, ngx_http_sio_api_status,
       ngx_http_sio_api_status_step, 0 },
 
-    { ngx_string("refresh"), NGX_HTTP_POST, NULL, NULL, 0 },
-    { ngx_string("revoke"), NGX_HTTP_POST, NULL, NULL, 0 },
+    { ngx_string("refresh"), NGX_HTTP_POST, ngx_http_sio_api_refresh, NULL,
+      NGX_HTTP_SIO_API_BIT(OP) | NGX_HTTP_SIO_API_BIT(NAMESPACE)
+      | NGX_HTTP_SIO_API_BIT(SOCKET) | NGX_HTTP_SIO_API_BIT(TOKEN) },
+
+    { ngx_string("revoke"), NGX_HTTP_POST, ngx_http_sio_api_revoke,
+      ngx_http_sio_api_revoke_step,
+      NGX_HTTP_SIO_API_BIT(OP) | NGX_HTTP_SIO_API_BIT(USER)
+      | NGX_HTTP_SIO_API_BIT(JTI) | NGX_HTTP_SIO_API_BIT(SOCKET)
+      | NGX_HTTP_SIO_API_BIT(FOR) },
+
     { ngx_string("serverSideEmit"), NGX_HTTP_POST, NULL, NULL, 0 },
     { ngx_string("metrics"), NGX_HTTP_GET, NULL, NULL, 0 },
 

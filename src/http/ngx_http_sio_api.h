@@ -42,6 +42,11 @@ typedef enum {
     NGX_HTTP_SIO_API_CLOSE,
     NGX_HTTP_SIO_API_LIMIT,
     NGX_HTTP_SIO_API_CURSOR,
+    NGX_HTTP_SIO_API_SOCKET,
+    NGX_HTTP_SIO_API_TOKEN,
+    NGX_HTTP_SIO_API_USER,
+    NGX_HTTP_SIO_API_JTI,
+    NGX_HTTP_SIO_API_FOR,
     NGX_HTTP_SIO_API_MEMBERS
 } ngx_http_sio_api_member_t;
 
@@ -56,6 +61,8 @@ typedef enum {
     NGX_HTTP_SIO_API_TOO_LARGE,
     NGX_HTTP_SIO_API_MEDIA_TYPE,
     NGX_HTTP_SIO_API_RESERVED,
+    NGX_HTTP_SIO_API_UNKNOWN_SOCKET,
+    NGX_HTTP_SIO_API_INVALID_TOKEN,
     NGX_HTTP_SIO_API_NOT_IMPLEMENTED,
     NGX_HTTP_SIO_API_FULL
 } ngx_http_sio_api_reason_t;
@@ -120,25 +127,6 @@ ngx_int_t ngx_http_sio_api_handler(ngx_http_request_t *r);
 
 /* The operation with that name, NULL if there is none. */
 const ngx_http_sio_api_operation_t *ngx_http_sio_api_operation(ngx_str_t *name);
-
-/* Begin functions of operations. */
-ngx_int_t ngx_http_sio_api_emit(ngx_http_sio_api_op_t *op);
-ngx_int_t ngx_http_sio_api_batch(ngx_http_sio_api_op_t *op);
-ngx_int_t ngx_http_sio_api_join(ngx_http_sio_api_op_t *op);
-ngx_int_t ngx_http_sio_api_leave(ngx_http_sio_api_op_t *op);
-ngx_int_t ngx_http_sio_api_disconnect(ngx_http_sio_api_op_t *op);
-ngx_int_t ngx_http_sio_api_fetch(ngx_http_sio_api_op_t *op);
-
-/* More of them. */
-ngx_int_t ngx_http_sio_api_rooms(ngx_http_sio_api_op_t *op);
-ngx_int_t ngx_http_sio_api_namespaces(ngx_http_sio_api_op_t *op);
-ngx_int_t ngx_http_sio_api_status(ngx_http_sio_api_op_t *op);
-
-/* Their step functions. */
-ngx_int_t ngx_http_sio_api_batch_step(ngx_http_sio_api_op_t *op);
-ngx_int_t ngx_http_sio_api_sockets_step(ngx_http_sio_api_op_t *op);
-ngx_int_t ngx_http_sio_api_list_step(ngx_http_sio_api_op_t *op);
-ngx_int_t ngx_http_sio_api_status_step(ngx_http_sio_api_op_t *op);
 
 
 #endif /* _NGX_HTTP_SIO_API_H_INCLUDED_ */

@@ -13,7 +13,6 @@
 #define NGX_HTTP_SIO_API_GROW   65536
 
 
-static ngx_int_t ngx_http_sio_api_body(ngx_http_sio_api_op_t *op);
 static ngx_int_t ngx_http_sio_api_unknown(ngx_http_sio_api_op_t *op,
     const sio_json_t *key);
 static ngx_uint_t ngx_http_sio_api_member(const sio_json_t *key);
@@ -40,7 +39,12 @@ static const ngx_str_t  ngx_http_sio_api_member_names[] = {
     ngx_string("leave"),
     ngx_string("close"),
     ngx_string("limit"),
-    ngx_string("cursor")
+    ngx_string("cursor"),
+    ngx_string("socket"),
+    ngx_string("token"),
+    ngx_string("user"),
+    ngx_string("jti"),
+    ngx_string("for")
 };
 
 
@@ -50,11 +54,9 @@ ngx_http_sio_api_read(ngx_http_sio_api_op_t *op)
     ngx_int_t   rc;
     sio_json_t  *v;
 
-    if (!op->inner) {
-        rc = ngx_http_sio_api_body(op);
-        if (rc != NGX_OK) {
-            return rc;
-        }
+    rc = ngx_http_sio_api_body(op);
+    if (rc != NGX_OK) {
+        return rc;
     }
 
     v = &op->value[NGX_HTTP_SIO_API_NAMESPACE];
@@ -95,7 +97,7 @@ ngx_http_sio_api_read(ngx_http_sio_api_op_t *op)
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_http_sio_api_body(ngx_http_sio_api_op_t *op)
 {
     u_char             *message;
@@ -105,6 +107,10 @@ ngx_http_sio_api_body(ngx_http_sio_api_op_t *op)
     sio_json_t          body;
     sio_json_list_t     list;
     sio_json_member_t   members[NGX_HTTP_SIO_API_TAKEN];
+
+    if (op->inner) {
+        return NGX_OK;
+    }
 
     list.members = members;
     list.max = NGX_HTTP_SIO_API_TAKEN;

@@ -33,7 +33,10 @@ ngx_uint_t ngx_http_sio_api_error_status(ngx_http_sio_api_reason_t reason);
  */
 ngx_int_t ngx_http_sio_api_error_write(ngx_http_sio_api_op_t *op);
 
-/* Reads the body's members and the selector. */
+/* Reads the body's members; those of a batch's element are read already. */
+ngx_int_t ngx_http_sio_api_body(ngx_http_sio_api_op_t *op);
+
+/* The same, and the selector. */
 ngx_int_t ngx_http_sio_api_read(ngx_http_sio_api_op_t *op);
 
 /* Notes one member of a body; a repeated one counts with its last value. */

@@ -7,6 +7,7 @@
 
 #include "ngx_http_sio_api_args.h"
 #include "ngx_http_sio_api_guard.h"
+#include "ngx_http_sio_api_operations.h"
 
 
 #define NGX_HTTP_SIO_API_TURN_OPS    64         /* of one turn */

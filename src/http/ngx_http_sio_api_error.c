@@ -23,6 +23,8 @@ static const ngx_http_sio_api_failure_t  ngx_http_sio_api_failures[] = {
     { NGX_HTTP_REQUEST_ENTITY_TOO_LARGE, "too_large" },
     { NGX_HTTP_UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type" },
     { 422, "reserved_event" },
+    { NGX_HTTP_NOT_FOUND, "unknown_socket" },
+    { 422, "invalid_token" },
     { NGX_HTTP_NOT_IMPLEMENTED, "not_implemented" },
     { NGX_HTTP_INSUFFICIENT_STORAGE, "memory_full" }
 };
@@ -72,7 +74,7 @@ ngx_http_sio_api_error_write(ngx_http_sio_api_op_t *op)
     e = &op->error;
     f = &ngx_http_sio_api_failures[e->reason];
 
-    p = ngx_http_sio_api_reserve(op->out, 1024);
+    p = ngx_http_sio_api_reserve(op->out, 1024 + ngx_strlen(e->message));
     if (p == NULL) {
         return NGX_ERROR;
     }

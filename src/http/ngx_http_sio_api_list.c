@@ -5,6 +5,7 @@
  */
 
 #include "ngx_http_sio_api_args.h"
+#include "ngx_http_sio_api_operations.h"
 #include "ngx_sio_cells.h"
 
 

@@ -6,6 +6,7 @@
  */
 
 #include "ngx_http_sio_api_args.h"
+#include "ngx_http_sio_api_operations.h"
 #include "ngx_sio_auth.h"
 #include "ngx_sio_kick.h"
 #include "ngx_sio_rooms.h"

@@ -5,6 +5,7 @@
  */
 
 #include "ngx_http_sio_api_args.h"
+#include "ngx_http_sio_api_operations.h"
 
 
 #define NGX_HTTP_SIO_API_SESSIONS  65536    /* sessions in one turn */
@@ -119,12 +120,14 @@ ngx_http_sio_api_status_pools(ngx_sio_shared_t *sh, u_char *p)
     const ngx_sio_pool_t   *pools[] = {
         &sh->session_pool, &sh->socket_pool, &sh->membership_pool,
         &sh->room_pool, &sh->namespace_pool, &sh->block_pool,
-        &sh->tally_pool
+        &sh->tally_pool,
+        &sh->revocation_pool
     };
 
     static const char  *const names[] = {
         "sessions", "sockets", "memberships", "rooms", "namespaces", "blocks",
-        "tallies"
+        "tallies",
+        "revocations"
     };
 
     p = ngx_sprintf(p, "\"memory\":{");

@@ -263,6 +263,13 @@ ngx_command_t  ngx_http_sio_commands[] = {
       ngx_http_sio_namespace_field(events),
       NULL },
 
+    { ngx_string("socketio_refresh_event"),
+      NGX_HTTP_SIO_ANY|NGX_CONF_1MORE,
+      ngx_http_sio_set_refresh_events,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      ngx_http_sio_namespace_field(refresh_events),
+      NULL },
+
     { ngx_string("socketio_limit_rooms"),
       NGX_HTTP_SIO_ANY|NGX_CONF_TAKE1,
       ngx_conf_set_num_slot,

@@ -360,19 +360,27 @@ static ngx_int_t
 ngx_http_sio_jwt_judge(ngx_http_request_t *r, ngx_http_sio_jwt_ctx_t *ctx,
     const ngx_sio_auth_conf_t *auth)
 {
-    sio_span_t               token;
-    ngx_sio_auth_t           judged;
+    sio_span_t                token;
+    ngx_sio_auth_t            judged;
+    ngx_sio_zone_t           *zone;
     ngx_http_sio_loc_conf_t  *slcf;
+
+    slcf = ngx_http_get_module_loc_conf(r, ngx_socketio_module);
+    zone = slcf->endpoint.zone;
 
     token.p = ctx->token.data;
     token.n = ctx->token.len;
 
     ngx_memzero(&judged, sizeof(ngx_sio_auth_t));
 
-    if (ngx_sio_auth_token(auth, token, &judged) != NGX_OK) {
-        slcf = ngx_http_get_module_loc_conf(r, ngx_socketio_module);
+    if (ngx_sio_auth_token(auth, token, &judged) == NGX_OK
+        && judged.marks && ngx_sio_revoked(zone, judged.marks))
+    {
+        judged.refusal = &auth->message[NGX_SIO_AUTH_INVALID];
+    }
 
-        ngx_sio_stat(slcf->endpoint.zone, tokens_refused, 1);
+    if (judged.refusal) {
+        ngx_sio_stat(zone, tokens_refused, 1);
         ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
                       "socketio handshake refused: %V", judged.refusal);
 

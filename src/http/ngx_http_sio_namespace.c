@@ -47,6 +47,12 @@ static ngx_str_t  ngx_http_sio_leave_events[] = {
 };
 
 
+static ngx_str_t  ngx_http_sio_refresh_events[] = {
+    ngx_string("auth:refresh"),
+    ngx_null_string
+};
+
+
 void
 ngx_http_sio_namespace_unset(ngx_sio_namespace_conf_t *nc)
 {
@@ -56,6 +62,7 @@ ngx_http_sio_namespace_unset(ngx_sio_namespace_conf_t *nc)
     nc->data = NGX_CONF_UNSET_PTR;
     nc->join_events = NGX_CONF_UNSET_PTR;
     nc->leave_events = NGX_CONF_UNSET_PTR;
+    nc->refresh_events = NGX_CONF_UNSET_PTR;
     nc->events = NGX_CONF_UNSET_PTR;
     nc->limit_rooms = NGX_CONF_UNSET_UINT;
     nc->room_max_length = NGX_CONF_UNSET_UINT;
@@ -71,6 +78,7 @@ ngx_http_sio_namespace_merge(ngx_conf_t *cf, ngx_sio_namespace_conf_t *prev,
     ngx_conf_merge_ptr_value(conf->data, prev->data, NULL);
     ngx_conf_merge_ptr_value(conf->join_events, prev->join_events, NULL);
     ngx_conf_merge_ptr_value(conf->leave_events, prev->leave_events, NULL);
+    ngx_conf_merge_ptr_value(conf->refresh_events, prev->refresh_events, NULL);
     ngx_conf_merge_ptr_value(conf->events, prev->events, NULL);
     ngx_conf_merge_uint_value(conf->limit_rooms, prev->limit_rooms, 64);
     ngx_conf_merge_uint_value(conf->room_max_length, prev->room_max_length,
@@ -93,7 +101,14 @@ ngx_http_sio_namespace_merge(ngx_conf_t *cf, ngx_sio_namespace_conf_t *prev,
                                                     ngx_http_sio_leave_events);
     }
 
-    if (conf->join_events == NULL || conf->leave_events == NULL) {
+    if (conf->refresh_events == NULL) {
+        conf->refresh_events = ngx_http_sio_default_events(cf,
+                                                  ngx_http_sio_refresh_events);
+    }
+
+    if (conf->join_events == NULL || conf->leave_events == NULL
+        || conf->refresh_events == NULL)
+    {
         return NGX_CONF_ERROR;
     }
 

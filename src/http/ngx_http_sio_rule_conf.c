@@ -213,6 +213,43 @@ ngx_http_sio_set_events(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
 
 char *
+ngx_http_sio_set_refresh_events(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    char *p = conf;
+
+    ngx_str_t     *value;
+    ngx_uint_t     i;
+    ngx_array_t  **events;
+
+    value = cf->args->elts;
+    events = (ngx_array_t **) (p + cmd->offset);
+
+    for (i = 1; i < cf->args->nelts; i++) {
+        if (ngx_strcmp(value[i].data, "off") == 0) {
+            break;
+        }
+    }
+
+    if (i == cf->args->nelts) {
+        return ngx_http_sio_set_events(cf, cmd, conf);
+    }
+
+    if (*events != NGX_CONF_UNSET_PTR) {
+        return "is duplicate";
+    }
+
+    if (cf->args->nelts != 2) {
+        return "takes \"off\" alone, without events";
+    }
+
+    *events = ngx_array_create(cf->pool, 1, sizeof(ngx_sio_pattern_t));
+
+    return *events ? NGX_CONF_OK : NGX_CONF_ERROR;
+}
+
+
+char *
 ngx_http_sio_add_pattern(ngx_conf_t *cf, ngx_array_t **patterns,
     ngx_str_t *text, const char *what)
 {

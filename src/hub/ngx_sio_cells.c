@@ -114,6 +114,13 @@ ngx_sio_tally_cell(ngx_sio_shared_t *sh)
 }
 
 
+uint32_t
+ngx_sio_revocation_cell(ngx_sio_shared_t *sh)
+{
+    return ngx_sio_take(sh, revocation, ngx_sio_revocation_t);
+}
+
+
 void
 ngx_sio_session_cell_free(ngx_sio_shared_t *sh, uint32_t cell)
 {
@@ -141,6 +148,13 @@ ngx_sio_tally_cell_free(ngx_sio_shared_t *sh, uint32_t cell)
     ngx_sio_pool_give(&sh->tally_pool, (u_char *) sh->tallies,
                       sizeof(ngx_sio_tally_t),
                       offsetof(ngx_sio_tally_t, next), cell);
+}
+
+
+void
+ngx_sio_revocation_cell_free(ngx_sio_shared_t *sh, uint32_t cell)
+{
+    ngx_sio_give(sh, revocation, ngx_sio_revocation_t, cell);
 }
 
 
@@ -397,7 +411,7 @@ ngx_sio_socket_find(ngx_sio_shared_t *sh, uint32_t namespace, sio_span_t id)
         s = &sh->sockets[cell];
 
         if (s->state == NGX_SIO_LIVE
-            && s->namespace == namespace
+            && (namespace == 0 || s->namespace == namespace)
             && ngx_memcmp(s->id, id.p, NGX_SIO_ID_LEN) == 0)
         {
             return cell;

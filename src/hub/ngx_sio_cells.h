@@ -21,12 +21,14 @@ uint32_t ngx_sio_session_cell(ngx_sio_shared_t *sh);
 uint32_t ngx_sio_socket_cell(ngx_sio_shared_t *sh);
 uint32_t ngx_sio_membership_cell(ngx_sio_shared_t *sh);
 uint32_t ngx_sio_tally_cell(ngx_sio_shared_t *sh);
+uint32_t ngx_sio_revocation_cell(ngx_sio_shared_t *sh);
 
 /* Each of these gives a cell back; strings and links are the caller's. */
 void ngx_sio_session_cell_free(ngx_sio_shared_t *sh, uint32_t cell);
 void ngx_sio_socket_cell_free(ngx_sio_shared_t *sh, uint32_t cell);
 void ngx_sio_membership_cell_free(ngx_sio_shared_t *sh, uint32_t cell);
 void ngx_sio_tally_cell_free(ngx_sio_shared_t *sh, uint32_t cell);
+void ngx_sio_revocation_cell_free(ngx_sio_shared_t *sh, uint32_t cell);
 
 /*
  * Stores a string.  Returns NGX_OK and sets *block (0 for an empty one), or
@@ -64,7 +66,10 @@ void ngx_sio_namespace_link(ngx_sio_shared_t *sh, uint32_t cell);
 /* The live or closed session with a sid, 0 if there is none. */
 uint32_t ngx_sio_session_find(ngx_sio_shared_t *sh, const u_char *sid);
 
-/* The connected socket with an id in a namespace, 0 if there is none. */
+/*
+ * The connected socket with an id in a namespace (0: in any), 0 if there is
+ * none.
+ */
 uint32_t ngx_sio_socket_find(ngx_sio_shared_t *sh, uint32_t namespace,
     sio_span_t id);
 

@@ -7,6 +7,7 @@
 
 #include "ngx_sio_janitor.h"
 #include "ngx_sio_kick.h"
+#include "ngx_sio_revoke.h"
 
 
 #define NGX_SIO_JANITOR_ROUND  250      /* ms */
@@ -61,6 +62,7 @@ ngx_sio_janitor(const ngx_array_t *zones)
     for (i = 0; i < zones->nelts; i++) {
         ngx_sio_janitor_expire(zone[i]);
         ngx_sio_janitor_tokens(zone[i]);
+        (void) ngx_sio_revoke_expire(zone[i]);
     }
 }
 

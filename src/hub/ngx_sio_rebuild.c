@@ -10,6 +10,7 @@
 #include "ngx_sio_cells.h"
 #include "ngx_sio_log.h"
 #include "ngx_sio_registry.h"
+#include "ngx_sio_revoke.h"
 
 
 #define NGX_SIO_BLOCK_REACHED  0x80000000
@@ -21,6 +22,7 @@ static void ngx_sio_rebuild_rooms(ngx_sio_shared_t *sh, ngx_sio_room_t *rooms,
 static void ngx_sio_rebuild_sockets(ngx_sio_shared_t *sh);
 static void ngx_sio_rebuild_memberships(ngx_sio_shared_t *sh);
 static void ngx_sio_rebuild_membership(ngx_sio_shared_t *sh, uint32_t cell);
+static void ngx_sio_rebuild_revocations(ngx_sio_shared_t *sh);
 static void ngx_sio_rebuild_wakes(ngx_sio_zone_t *zone);
 static void ngx_sio_rebuild_tallies(ngx_sio_shared_t *sh);
 static void ngx_sio_rebuild_empty(ngx_sio_shared_t *sh);
@@ -50,12 +52,14 @@ ngx_sio_rebuild(ngx_sio_zone_t *zone)
     ngx_memzero(sh->socket_hash, ((size_t) sh->mask + 1) * 4);
     ngx_memzero(sh->room_hash, ((size_t) sh->mask + 1) * 4);
     ngx_memzero(sh->namespace_hash, NGX_SIO_NAMESPACES * 4);
+    ngx_memzero(sh->revocation_hash, ((size_t) sh->revocation_mask + 1) * 4);
 
     ngx_sio_rebuild_sessions(sh);
     ngx_sio_rebuild_rooms(sh, sh->namespaces, &sh->namespace_pool, 1);
     ngx_sio_rebuild_rooms(sh, sh->rooms, &sh->room_pool, 0);
     ngx_sio_rebuild_sockets(sh);
     ngx_sio_rebuild_memberships(sh);
+    ngx_sio_rebuild_revocations(sh);
     ngx_sio_rebuild_wakes(zone);
     ngx_sio_rebuild_tallies(sh);
 
@@ -78,6 +82,10 @@ ngx_sio_rebuild(ngx_sio_zone_t *zone)
     ngx_sio_rebuild_pool(&sh->namespace_pool, (u_char *) sh->namespaces,
                          sizeof(ngx_sio_room_t),
                          offsetof(ngx_sio_room_t, next));
+
+    ngx_sio_rebuild_pool(&sh->revocation_pool, (u_char *) sh->revocations,
+                         sizeof(ngx_sio_revocation_t),
+                         offsetof(ngx_sio_revocation_t, next));
 
     ngx_sio_rebuild_empty(sh);
     ngx_sio_rebuild_chains(zone);
@@ -170,6 +178,8 @@ ngx_sio_rebuild_sockets(ngx_sio_shared_t *sh)
         so = &sh->sockets[cell];
 
         if (so->state == NGX_SIO_FREE) {
+            /* the free cells' first word is zero */
+            so->revision = 0;
             continue;
         }
 
@@ -179,6 +189,7 @@ ngx_sio_rebuild_sockets(ngx_sio_shared_t *sh)
             || sh->namespaces[so->namespace].state == NGX_SIO_FREE)
         {
             so->state = NGX_SIO_FREE;
+            so->revision = 0;
             continue;
         }
 
@@ -228,6 +239,7 @@ ngx_sio_rebuild_memberships(ngx_sio_shared_t *sh)
         m = &sh->memberships[cell];
 
         if (m->state == NGX_SIO_FREE) {
+            m->ruled = 0;
             continue;
         }
 
@@ -239,6 +251,7 @@ ngx_sio_rebuild_memberships(ngx_sio_shared_t *sh)
                != sh->sockets[m->socket].namespace)
         {
             m->state = NGX_SIO_FREE;
+            m->ruled = 0;
             continue;
         }
 
@@ -291,6 +304,19 @@ ngx_sio_rebuild_membership(ngx_sio_shared_t *sh, uint32_t cell)
 
     if (s->transport == NGX_SIO_POLLING) {
         room->polled = 1;
+    }
+}
+
+
+static void
+ngx_sio_rebuild_revocations(ngx_sio_shared_t *sh)
+{
+    uint32_t  cell;
+
+    for (cell = 1; cell < sh->revocation_pool.fresh; cell++) {
+        if (sh->revocations[cell].state != NGX_SIO_FREE) {
+            ngx_sio_revocation_link(sh, cell);
+        }
     }
 }
 

@@ -8,7 +8,7 @@
 
 
 static ngx_int_t ngx_sio_room_join(ngx_sio_shared_t *sh, uint32_t socket,
-    sio_span_t name, uint32_t *cell);
+    sio_span_t name, ngx_uint_t ruled, uint32_t *cell);
 static void ngx_sio_room_undo(ngx_sio_change_t *change, ngx_uint_t n);
 static void ngx_sio_membership_link(ngx_sio_shared_t *sh, uint32_t cell,
     uint32_t socket, uint32_t room);
@@ -73,8 +73,12 @@ ngx_sio_rooms_join_locked(ngx_sio_change_t *change, ngx_sio_mask_t *wake)
         return NGX_ABORT;
     }
 
+    if (change->ruled && change->revision != so->revision) {
+        return NGX_AGAIN;
+    }
+
     for (i = 0; i < change->n; i++) {
-        rc = ngx_sio_room_join(sh, socket, change->rooms[i],
+        rc = ngx_sio_room_join(sh, socket, change->rooms[i], change->ruled,
                                &change->cells[i]);
 
         if (rc == NGX_OK && change->limit && so->rooms > change->limit) {
@@ -90,6 +94,10 @@ ngx_sio_rooms_join_locked(ngx_sio_change_t *change, ngx_sio_mask_t *wake)
 
     change->position = sio_ring_head(sh->log);
 
+    if (change->ruled) {
+        so->revision++;
+    }
+
     ngx_sio_rooms_tell(change, NGX_SIO_CTL_JOIN, wake);
 
     ngx_sio_announce_joins_locked(change->zone, socket, change->cells,
@@ -103,7 +111,7 @@ ngx_sio_rooms_join_locked(ngx_sio_change_t *change, ngx_sio_mask_t *wake)
 
 static ngx_int_t
 ngx_sio_room_join(ngx_sio_shared_t *sh, uint32_t socket, sio_span_t name,
-    uint32_t *cell)
+    ngx_uint_t ruled, uint32_t *cell)
 {
     uint32_t               room, m;
     ngx_sio_room_t        *r;
@@ -120,7 +128,11 @@ ngx_sio_room_join(ngx_sio_shared_t *sh, uint32_t socket, sio_span_t name,
         return NGX_DECLINED;
     }
 
-    if (ngx_sio_membership_find(sh, socket, room)) {
+    m = ngx_sio_membership_find(sh, socket, room);
+
+    if (m) {
+        /* what the server has given a rule cannot take */
+        sh->memberships[m].ruled &= ruled;
         return NGX_OK;
     }
 
@@ -148,6 +160,7 @@ ngx_sio_room_join(ngx_sio_shared_t *sh, uint32_t socket, sio_span_t name,
         r->refs++;
     }
 
+    sh->memberships[m].ruled = ruled;
     sh->memberships[m].until = NGX_SIO_FOREVER;
     sh->memberships[m].state = NGX_SIO_LIVE;
 
@@ -279,7 +292,7 @@ ngx_sio_rooms_leave_locked(ngx_sio_change_t *change, ngx_sio_mask_t *wake)
         room = ngx_sio_room_find(sh, so->namespace, change->rooms[i]);
         m = room ? ngx_sio_membership_find(sh, change->socket.cell, room) : 0;
 
-        if (m == 0) {
+        if (m == 0 || (change->ruled && !sh->memberships[m].ruled)) {
             continue;
         }
 

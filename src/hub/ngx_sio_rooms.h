@@ -25,6 +25,9 @@ typedef struct {
     ngx_uint_t         n;
     ngx_uint_t         limit;           /* open memberships; 0: any number */
     ngx_uint_t         tell;            /* the worker that serves it, too */
+    ngx_uint_t         ruled;           /* by a rule; leave: only such */
+    uint16_t           revision;        /* join by a rule: the socket's, when
+                                           it was judged */
 
     /* results: for each room its cell, and where in the log it happened */
     uint32_t          *cells;           /* n of them; 0: nothing changed */
@@ -34,7 +37,8 @@ typedef struct {
 
 /*
  * Joins a socket to rooms, all or none.  Returns NGX_OK, NGX_BUSY over the
- * limit, NGX_DECLINED when the zone is full, NGX_ABORT when the socket is gone.
+ * limit, NGX_DECLINED when the zone is full, NGX_ABORT when the socket is gone,
+ * NGX_AGAIN when its claims may be others than those that were judged.
  */
 ngx_int_t ngx_sio_rooms_join(ngx_sio_change_t *change);
 

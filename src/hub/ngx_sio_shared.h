@@ -17,7 +17,8 @@
 #include "sio_ring.h"
 
 
-#define NGX_SIO_MAGIC  0x53494f34       /* changes with the layout */
+#define NGX_SIO_MAGIC  0x53494f35       /* changes with the layout */
+#define NGX_SIO_REVOKE_KEY  16          /* bytes of a digest */
 
 
 /* One array of cells; cell 0 is never used. */
@@ -39,6 +40,18 @@ typedef struct {
 } ngx_sio_tally_t;
 
 
+/* Tokens that are refused although they are good: see ngx_sio_revoke.h. */
+typedef struct {
+    uint32_t           state;
+    uint32_t           next;            /* (derived) hash chain or free list */
+    uint32_t           kind;            /* NGX_SIO_REVOKE_... */
+    uint32_t           unused;
+    u_char             key[NGX_SIO_REVOKE_KEY];
+    uint64_t           until;           /* s since 1970 */
+    uint64_t           issued;          /* USER: tokens up to here, likewise */
+} ngx_sio_revocation_t;
+
+
 typedef struct {
     uint32_t               magic;
     uint32_t               serial;      /* of the last cell taken */
@@ -46,6 +59,7 @@ typedef struct {
     uint64_t               epoch;       /* random: of positions, as offsets */
     uint32_t               seed;        /* of the hashes */
     uint32_t               mask;        /* buckets - 1, of each hash */
+    uint32_t               revocation_mask; /* likewise, of that hash */
     sio_bucket_t           handshakes;  /* of socketio_limit_connects */
     ngx_atomic_t           janitor;     /* (atomic) session it looked at last */
     ngx_atomic_t           janitor_socket;  /* (atomic) likewise */
@@ -60,6 +74,7 @@ typedef struct {
     ngx_sio_pool_t         namespace_pool;
     ngx_sio_pool_t         block_pool;
     ngx_sio_pool_t         tally_pool;
+    ngx_sio_pool_t         revocation_pool;
 
     ngx_sio_session_t     *sessions;
     ngx_sio_socket_t      *sockets;
@@ -68,12 +83,14 @@ typedef struct {
     ngx_sio_room_t        *namespaces;
     ngx_sio_block_t       *blocks;
     ngx_sio_tally_t       *tallies;
+    ngx_sio_revocation_t  *revocations;
 
     uint32_t              *session_hash;
     uint32_t              *socket_hash;
     uint32_t              *room_hash;
     uint32_t              *namespace_hash;
     uint32_t              *tally_hash;
+    uint32_t              *revocation_hash;
 
     ngx_sio_stats_t       *stats;       /* (atomic) NGX_SIO_SLOTS + 1 of them */
     sio_ring_t            *log;

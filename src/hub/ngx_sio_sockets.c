@@ -46,6 +46,12 @@ ngx_sio_socket_open(ngx_sio_zone_t *zone, ngx_sio_connect_t *connect)
     }
 
     rc = NGX_DECLINED;
+
+    if (connect->marks && ngx_sio_revoked_locked(sh, connect->marks)) {
+        connect->revoked = 1;
+        goto done;
+    }
+
     cell = ngx_sio_session_crowded(sh, s) ? 0 : ngx_sio_socket_cell(sh);
     if (cell == 0) {
         goto done;
@@ -116,6 +122,8 @@ ngx_sio_socket_enter(ngx_sio_zone_t *zone, uint32_t cell,
     change.rooms = connect->rooms;
     change.n = connect->nrooms;
     change.cells = connect->cells;
+    change.ruled = 1;
+    change.revision = so->revision;
 
     ngx_sio_stat(zone, sockets_opened, 1);
 

@@ -7,7 +7,7 @@
 #define _NGX_SIO_SOCKETS_H_INCLUDED_
 
 
-#include "ngx_sio_cells.h"
+#include "ngx_sio_revoke.h"
 
 
 typedef struct {
@@ -20,6 +20,7 @@ typedef struct {
     sio_span_t         data;            /* JSON made of them, or empty */
     uint32_t           announce;        /* a ngx_sio_announce_t; 0: none */
     uint64_t           expires;         /* seconds since 1970, 0: never */
+    const ngx_sio_marks_t  *marks;      /* of the token, NULL without one */
     sio_span_t         user;            /* `sub` of the claims, or empty */
     ngx_uint_t         limit_user;      /* sockets of one user, 0: any */
     const sio_span_t  *rooms;           /* joined in the same step */
@@ -31,14 +32,16 @@ typedef struct {
     uint32_t           cell;            /* of the namespace */
     uint32_t          *cells;           /* of the rooms, nrooms of them */
     uint64_t           from;            /* where in the log it begins */
+    ngx_uint_t         revoked;         /* declined, because the token is */
 } ngx_sio_connect_t;
 
 
 /*
  * Connects a session to a namespace and its rooms.  A polling session is sent
  * the answer in the same step, so that nothing of the namespace comes before
- * it.  Returns NGX_OK, NGX_DECLINED when there is no room for it, NGX_BUSY when
- * its user has too many, NGX_ABORT when the session is gone.
+ * it.  Returns NGX_OK, NGX_DECLINED when there is no room for it or its token
+ * is revoked, NGX_BUSY when its user has too many, NGX_ABORT when the session
+ * is gone.
  */
 ngx_int_t ngx_sio_socket_open(ngx_sio_zone_t *zone,
     ngx_sio_connect_t *connect);

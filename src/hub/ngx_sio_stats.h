@@ -39,6 +39,8 @@ typedef struct {
     ngx_atomic_t   sockets_limited;     /* over socketio_limit_sockets */
     ngx_atomic_t   tokens_refused;      /* at handshake or CONNECT */
     ngx_atomic_t   tokens_expired;      /* of connected sockets */
+    ngx_atomic_t   tokens_refreshed;    /* likewise */
+    ngx_atomic_t   tokens_revoked;      /* calls of revoke */
     ngx_atomic_t   rebuilds;            /* of the registry */
     ngx_atomic_t   workers_reaped;
 } ngx_sio_stats_t;

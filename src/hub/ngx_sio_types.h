@@ -82,7 +82,8 @@ typedef struct {
 
 /* A socket: a session's presence in one namespace. */
 typedef struct {
-    uint32_t           state;
+    uint16_t           state;
+    uint16_t           revision;        /* of claims, data, ruled rooms */
     uint32_t           next;            /* (derived) hash chain or free list */
     uint32_t           serial;
     uint32_t           session;
@@ -105,7 +106,8 @@ typedef struct {
 
 /* A membership: a socket gets a room's records s with from <= s < until. */
 typedef struct {
-    uint32_t           state;
+    uint16_t           state;
+    uint16_t           ruled;           /* a rule gave it, not the server */
     uint32_t           next;            /* (derived) of the socket; free list */
     uint32_t           room;
     uint32_t           socket;

@@ -23,12 +23,18 @@
 #define NGX_SIO_TALLIES_PER_4      10   /* of all addresses and all users */
 #define NGX_SIO_TALLIES_MORE       64   /* of endpoints */
 
+/* Revoked tokens come on top, a cell for each so many bytes of the zone. */
+#define NGX_SIO_REVOCATION_SHARE   4096
+#define NGX_SIO_REVOCATIONS_MIN    64
+#define NGX_SIO_REVOCATIONS_MAX    65536
+
 #define NGX_SIO_LOCK_SPIN     64        /* tries between looks at the holder */
 #define NGX_SIO_LOCK_PATIENCE 5         /* ms, then: is the holder alive? */
 
 
 static ngx_int_t ngx_sio_zone_init(ngx_shm_zone_t *shm_zone, void *data);
 static ngx_int_t ngx_sio_zone_carve(ngx_sio_zone_t *zone);
+static uint32_t ngx_sio_zone_revocations(ngx_sio_zone_t *zone);
 static void ngx_sio_zone_pool(ngx_sio_pool_t *pool, uint32_t size);
 static void *ngx_sio_zone_take(u_char **p, size_t n);
 static void ngx_sio_lock_wait(ngx_sio_zone_t *zone);
@@ -46,7 +52,9 @@ ngx_sio_zone_add(ngx_conf_t *cf, ngx_sio_zone_t *zone, void *tag)
 
     fixed = sizeof(ngx_sio_shared_t) + ngx_pagesize * 4
             + (NGX_SIO_SLOTS + 1) * sizeof(ngx_sio_stats_t)
-            + NGX_SIO_NAMESPACES * (sizeof(ngx_sio_room_t) + 4);
+            + NGX_SIO_NAMESPACES * (sizeof(ngx_sio_room_t) + 4)
+            + ngx_sio_zone_revocations(zone)
+              * (sizeof(ngx_sio_revocation_t) + 4);
 
     /* the slab's own page table takes 32 bytes of each page */
     size = zone->size + zone->log_size + fixed;
@@ -134,6 +142,15 @@ ngx_sio_zone_carve(ngx_sio_zone_t *zone)
                                            * sizeof(ngx_sio_room_t));
     sh->namespace_hash = ngx_sio_zone_take(&p, NGX_SIO_NAMESPACES * 4);
 
+    n = ngx_sio_zone_revocations(zone);
+
+    for (buckets = 64; buckets * 2 <= n; buckets *= 2) { /* void */ }
+
+    ngx_sio_zone_pool(&sh->revocation_pool, n);
+    sh->revocation_mask = buckets - 1;
+    sh->revocations = ngx_sio_zone_take(&p, n * sizeof(ngx_sio_revocation_t));
+    sh->revocation_hash = ngx_sio_zone_take(&p, buckets * 4);
+
     /* four hashes of at most one bucket for each two cells */
     quad = 4 * sizeof(ngx_sio_session_t)
            + NGX_SIO_SOCKETS_PER_4 * sizeof(ngx_sio_socket_t)
@@ -199,6 +216,20 @@ ngx_sio_zone_carve(ngx_sio_zone_t *zone)
     zone->stats = sh->stats + NGX_SIO_SLOTS;
 
     return NGX_OK;
+}
+
+
+static uint32_t
+ngx_sio_zone_revocations(ngx_sio_zone_t *zone)
+{
+    size_t  n;
+
+    n = zone->size / NGX_SIO_REVOCATION_SHARE;
+    n = ngx_max(n, NGX_SIO_REVOCATIONS_MIN);
+
+    /* cell 0 is never used */
+
+    return ngx_min(n, NGX_SIO_REVOCATIONS_MAX) + 1;
 }
 
 

@@ -434,7 +434,7 @@ function suite(workers) {
                 { rooms, event: 'connect' },
                 { rooms, event: 'e', namespace: '/no' },
                 { op: 'nothing' },
-                { op: 'revoke', user: 'x' },
+                { op: 'serverSideEmit' },
                 { rooms, event: 'e', id: 'k' },
                 { rooms, event: 'e', data: 2 },
             ]);

@@ -489,10 +489,13 @@ run('hostile tokens', {
                          /^(Invalid token|Token expired)$/, t);
         }
 
-        for (const t of [null, 5, true, {}, ['x'], { token: 'x' }]) {
+        for (const t of [5, 0, true, false, {}, [], ['x'], { token: 'x' }]) {
             assert.equal(await refused(session, { token: t }),
-                         'Authentication required');
+                         'Invalid token');
         }
+
+        assert.equal(await refused(session, { token: null }),
+                     'Authentication required');
 
         await session.connect('/', { token: token(claims) });
         session.close();
