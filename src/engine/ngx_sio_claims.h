@@ -19,6 +19,7 @@ typedef struct {
     sio_json_t         claims;          /* an object, or of kind NONE */
     sio_span_t         socket;          /* its id */
     sio_span_t         namespace;
+    sio_json_t         payload;         /* of an event, or of kind NONE */
 } ngx_sio_values_t;
 
 

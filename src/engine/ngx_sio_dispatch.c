@@ -1,7 +1,8 @@
 
 /*
  * Socket.IO packets of clients: CONNECT, DISCONNECT, events and acks.  Events
- * that mean join and leave go on to ngx_sio_membership.c.
+ * that mean join and leave go on to ngx_sio_membership.c, others to the rules
+ * of ngx_sio_on.c.
  */
 
 #include "ngx_sio_auth.h"
@@ -9,6 +10,8 @@
 #include "ngx_sio_dispatch.h"
 #include "ngx_sio_limit.h"
 #include "ngx_sio_membership.h"
+#include "ngx_sio_on.h"
+#include "ngx_sio_partial.h"
 #include "ngx_sio_refresh.h"
 #include "ngx_sio_test.h"
 #include "sio_base64.h"
@@ -28,8 +31,9 @@ static ngx_int_t ngx_sio_dispatch_judge(ngx_sio_peer_t *peer,
     const ngx_sio_auth_conf_t *conf, const sio_packet_t *packet,
     ngx_sio_connect_t *connect);
 static ngx_int_t ngx_sio_dispatch_disconnect(ngx_sio_presence_t *presence);
+static ngx_int_t ngx_sio_dispatch_complete(ngx_sio_peer_t *peer);
 static ngx_int_t ngx_sio_dispatch_event(ngx_sio_presence_t *presence,
-    const sio_packet_t *packet);
+    const sio_packet_t *packet, const sio_span_t *attachments);
 
 
 /* A name that is refused is sent back: it must not fill the log. */
@@ -80,8 +84,10 @@ ngx_sio_dispatch_text(ngx_sio_peer_t *peer, sio_span_t text)
     switch (packet.type) {
 
     case SIO_EVENT:
+        return ngx_sio_dispatch_event(presence, &packet, NULL);
+
     case SIO_BINARY_EVENT:
-        return ngx_sio_dispatch_event(presence, &packet);
+        return ngx_sio_partial_begin(peer, text, &packet);
 
     default:
         /* an ack that nobody has asked for */
@@ -119,8 +125,6 @@ ngx_sio_dispatch_echo(ngx_sio_peer_t *peer, sio_span_t *text,
 #endif
 
 
-/* No client event that this server takes has use for binary arguments. */
-
 ngx_int_t
 ngx_sio_dispatch_binary(ngx_sio_peer_t *peer, sio_span_t data)
 {
@@ -136,7 +140,37 @@ ngx_sio_dispatch_binary(ngx_sio_peer_t *peer, sio_span_t data)
 
     peer->attachments--;
 
-    return NGX_OK;
+    if (peer->partial == NULL) {
+        return NGX_OK;
+    }
+
+    if (ngx_sio_partial_add(peer, data) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return peer->attachments ? NGX_OK : ngx_sio_dispatch_complete(peer);
+}
+
+
+/* Its socket may have ended since the packet began. */
+
+static ngx_int_t
+ngx_sio_dispatch_complete(ngx_sio_peer_t *peer)
+{
+    ngx_int_t            rc;
+    ngx_sio_partial_t   *partial;
+    ngx_sio_presence_t  *presence;
+
+    partial = ngx_sio_partial_take(peer);
+    presence = ngx_sio_dispatch_presence(peer, partial->packet.nsp);
+
+    rc = presence ? ngx_sio_dispatch_event(presence, &partial->packet,
+                                           partial->attachments)
+                  : NGX_OK;
+
+    ngx_sio_partial_free(partial);
+
+    return rc;
 }
 
 
@@ -394,12 +428,12 @@ ngx_sio_dispatch_disconnect(ngx_sio_presence_t *presence)
 
 static ngx_int_t
 ngx_sio_dispatch_event(ngx_sio_presence_t *presence,
-    const sio_packet_t *packet)
+    const sio_packet_t *packet, const sio_span_t *attachments)
 {
-    size_t      n;
-    u_char     *name;
-    ngx_int_t   rc;
-    sio_span_t  event;
+    size_t           n;
+    u_char          *name;
+    ngx_int_t        rc;
+    ngx_sio_event_t  event;
 
     if (packet->event.kind != SIO_JSON_STRING) {
         ngx_sio_stat(presence->peer->reader->zone, events_unmatched, 1);
@@ -412,13 +446,22 @@ ngx_sio_dispatch_event(ngx_sio_presence_t *presence,
     }
 
     (void) sio_json_string(&packet->event, name, packet->event.raw.n, &n);
-    event.p = name;
-    event.n = n;
 
-    rc = ngx_sio_refresh_event(presence, event, packet);
+    event.presence = presence;
+    event.name.p = name;
+    event.name.n = n;
+    event.packet = packet;
+    event.attachments = attachments;
+    event.rule = NULL;
+
+    rc = ngx_sio_refresh_event(presence, event.name, packet);
 
     if (rc == NGX_DECLINED) {
-        rc = ngx_sio_membership_event(presence, event, packet);
+        rc = ngx_sio_membership_event(presence, event.name, packet);
+    }
+
+    if (rc == NGX_DECLINED) {
+        rc = ngx_sio_on_event(&event);
     }
 
     if (rc == NGX_DECLINED) {

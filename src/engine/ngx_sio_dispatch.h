@@ -24,12 +24,15 @@ ngx_int_t ngx_sio_dispatch_base64(ngx_sio_peer_t *peer, sio_span_t data);
 /*
  * Takes a peer's sockets over from shared memory: for a POST, or an upgraded
  * session.  Sockets of namespaces that the endpoint does not declare any more
- * are left out.  NGX_ERROR without memory.
+ * are left out.  NGX_ERROR without memory, or when the session is gone.
  */
 ngx_int_t ngx_sio_dispatch_load(ngx_sio_peer_t *peer);
 
-/* Gives back what a POST may have changed of its session. */
-void ngx_sio_dispatch_save(ngx_sio_peer_t *peer);
+/*
+ * Gives back what a POST may have changed of its session.  NGX_ERROR when there
+ * is no memory for it: the session has to be closed.
+ */
+ngx_int_t ngx_sio_dispatch_save(ngx_sio_peer_t *peer);
 
 /* Queues the packet that ends a socket (DISCONNECT). */
 void ngx_sio_dispatch_farewell(ngx_sio_presence_t *presence);

@@ -7,6 +7,7 @@
 
 #include "ngx_sio_dispatch.h"
 #include "ngx_sio_limit.h"
+#include "ngx_sio_partial.h"
 #include "ngx_sio_registry.h"
 
 
@@ -40,7 +41,7 @@ ngx_sio_dispatch_load(ngx_sio_peer_t *peer)
         }
     }
 
-    return NGX_OK;
+    return peer->kept ? ngx_sio_partial_load(peer) : NGX_OK;
 }
 
 
@@ -66,6 +67,7 @@ ngx_sio_dispatch_collect(ngx_sio_peer_t *peer, ngx_sio_loaded_t *loaded,
     if (s) {
         peer->attachments = s->attachments;
         peer->left = s->left;
+        peer->kept = s->kept != 0;
 
         for (cell = s->sockets; cell && n < max; cell = so->sibling) {
             so = &sh->sockets[cell];
@@ -127,7 +129,7 @@ ngx_sio_dispatch_restore(ngx_sio_peer_t *peer, const ngx_sio_loaded_t *loaded)
 }
 
 
-void
+ngx_int_t
 ngx_sio_dispatch_save(ngx_sio_peer_t *peer)
 {
     ngx_sio_session_t  *s;
@@ -142,4 +144,6 @@ ngx_sio_dispatch_save(ngx_sio_peer_t *peer)
     }
 
     ngx_sio_unlock(peer->reader->zone);
+
+    return peer->kept || peer->partial ? ngx_sio_partial_save(peer) : NGX_OK;
 }

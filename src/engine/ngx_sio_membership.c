@@ -35,8 +35,6 @@ static ngx_uint_t ngx_sio_membership_judge(ngx_sio_presence_t *presence,
     ngx_sio_request_t *request);
 static ngx_uint_t ngx_sio_membership_allowed(ngx_sio_presence_t *presence,
     const ngx_sio_values_t *values, sio_span_t room);
-static void ngx_sio_membership_values(ngx_sio_presence_t *presence,
-    ngx_sio_values_t *values);
 static ngx_uint_t ngx_sio_membership_automatic(ngx_sio_presence_t *presence);
 static ngx_int_t ngx_sio_membership_refuse(ngx_sio_presence_t *presence,
     ngx_sio_request_t *request, sio_span_t error);
@@ -374,7 +372,20 @@ ngx_sio_membership_ruled(const ngx_sio_namespace_conf_t *conf,
 }
 
 
-static void
+void
+ngx_sio_membership_names(ngx_sio_presence_t *presence,
+    ngx_sio_values_t *values)
+{
+    ngx_memzero(values, sizeof(ngx_sio_values_t));
+
+    values->socket.p = presence->id;
+    values->socket.n = NGX_SIO_ID_LEN;
+    values->namespace.p = presence->name;
+    values->namespace.n = presence->name_len;
+}
+
+
+void
 ngx_sio_membership_values(ngx_sio_presence_t *presence,
     ngx_sio_values_t *values)
 {
@@ -382,12 +393,7 @@ ngx_sio_membership_values(ngx_sio_presence_t *presence,
 
     static u_char   claims[NGX_SIO_CLAIMS_MAX];
 
-    ngx_memzero(values, sizeof(ngx_sio_values_t));
-
-    values->socket.p = presence->id;
-    values->socket.n = NGX_SIO_ID_LEN;
-    values->namespace.p = presence->name;
-    values->namespace.n = presence->name_len;
+    ngx_sio_membership_names(presence, values);
 
     if (presence->conf->auth.mode == NGX_SIO_AUTH_OFF) {
         return;

@@ -29,4 +29,14 @@ ngx_uint_t ngx_sio_membership_ruled(const ngx_sio_namespace_conf_t *conf,
     const ngx_sio_values_t *values, sio_span_t room);
 
 
+/*
+ * What templates are filled with for a socket, but for an event's payload; the
+ * first without claims, which of the second one last until the next call.
+ */
+void ngx_sio_membership_names(ngx_sio_presence_t *presence,
+    ngx_sio_values_t *values);
+void ngx_sio_membership_values(ngx_sio_presence_t *presence,
+    ngx_sio_values_t *values);
+
+
 #endif /* _NGX_SIO_MEMBERSHIP_H_INCLUDED_ */

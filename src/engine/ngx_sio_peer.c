@@ -3,6 +3,7 @@
  * Peers: their queue of frames, and their end.
  */
 
+#include "ngx_sio_partial.h"
 #include "ngx_sio_presence.h"
 #include "ngx_sio_registry.h"
 
@@ -72,6 +73,7 @@ ngx_sio_peer_leave(ngx_sio_peer_t *peer)
     reader = peer->reader;
 
     ngx_sio_deadline_clear(&peer->deadline);
+    ngx_sio_partial_free(ngx_sio_partial_take(peer));
 
     while (!ngx_queue_empty(&peer->presences)) {
         ngx_sio_presence_remove(ngx_queue_data(ngx_queue_head(&peer->presences),

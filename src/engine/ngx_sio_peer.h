@@ -75,9 +75,12 @@ struct ngx_sio_peer_s {
     unsigned                     base64:1;  /* takes no binary frames */
     unsigned                     left:1;    /* has left a namespace before */
     unsigned                     connected:1;   /* has been in one */
+    unsigned                     kept:1;    /* a POST: the session keeps
+                                               `partial`, or one before it */
     unsigned                     why:4;     /* ngx_sio_end_t */
 
     uint8_t                      attachments;   /* of a packet, to come */
+    struct ngx_sio_partial_s    *partial;   /* that packet, or NULL: ignored */
     ngx_sio_deadline_t           deadline;
 
     /* output of a WebSocket: a ring of frames */

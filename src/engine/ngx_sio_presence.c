@@ -59,6 +59,7 @@ ngx_sio_presence_remove(ngx_sio_presence_t *presence)
     ngx_queue_remove(&presence->queue);
 
     ngx_free(presence->seats);
+    ngx_free(presence->buckets);
     ngx_free(presence);
 
     peer->left = 1;

@@ -31,6 +31,7 @@ struct ngx_sio_presence_s {
     uint32_t                     nseats;
     uint32_t                     size;
     ngx_sio_meter_t              meter;
+    sio_bucket_t                *buckets;   /* WebSocket: by rule of conf */
     u_char                       id[NGX_SIO_ID_LEN];
     uint32_t                     name_len;
     u_char                       name[];    /* of the namespace */

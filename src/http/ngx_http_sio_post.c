@@ -242,7 +242,9 @@ ngx_http_sio_post_handle(ngx_http_sio_post_t *p)
                       "is closed");
     }
 
-    ngx_sio_dispatch_save(&p->peer);
+    if (ngx_sio_dispatch_save(&p->peer) != NGX_OK) {
+        rc = NGX_ERROR;
+    }
 
     return rc;
 }

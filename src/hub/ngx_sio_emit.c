@@ -7,6 +7,7 @@
 #include "ngx_sio_cells.h"
 #include "ngx_sio_emit.h"
 #include "ngx_sio_registry.h"
+#include "ngx_sio_rooms.h"
 
 
 /* Set together so that a room named twice is one target. */
@@ -18,6 +19,10 @@ typedef struct {
 } ngx_sio_audience_t;
 
 
+static ngx_uint_t ngx_sio_emit_forbidden(ngx_sio_emit_t *emit,
+    uint32_t namespace);
+static ngx_uint_t ngx_sio_emit_member(ngx_sio_emit_t *emit, uint32_t namespace,
+    sio_span_t room);
 static void ngx_sio_emit_resolve(ngx_sio_emit_t *emit, uint32_t namespace,
     ngx_sio_audience_t *audience);
 static void ngx_sio_emit_except(ngx_sio_emit_t *emit, uint32_t namespace,
@@ -56,7 +61,10 @@ ngx_sio_emit(ngx_sio_emit_t *emit)
 
     namespace = ngx_sio_namespace_find(zone->shared, emit->namespace);
 
-    if (namespace) {
+    if (emit->sender.cell && ngx_sio_emit_forbidden(emit, namespace)) {
+        rc = NGX_ABORT;
+
+    } else if (namespace) {
         ngx_sio_emit_resolve(emit, namespace, &audience);
     }
 
@@ -75,6 +83,48 @@ ngx_sio_emit(ngx_sio_emit_t *emit)
     }
 
     return rc;
+}
+
+
+static ngx_uint_t
+ngx_sio_emit_forbidden(ngx_sio_emit_t *emit, uint32_t namespace)
+{
+    ngx_uint_t  i;
+
+    if (ngx_sio_socket_locked(emit->zone, emit->sender) == NULL) {
+        return 1;
+    }
+
+    for (i = 0; emit->member && i < emit->nrooms; i++) {
+        if (!ngx_sio_emit_member(emit, namespace, emit->rooms[i])) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+/* Whether the sender is in what ngx_sio_emit_room() would take. */
+
+static ngx_uint_t
+ngx_sio_emit_member(ngx_sio_emit_t *emit, uint32_t namespace, sio_span_t room)
+{
+    uint32_t           cell;
+    ngx_sio_shared_t  *sh;
+
+    sh = emit->zone->shared;
+
+    cell = ngx_sio_socket_find(sh, namespace, room);
+
+    if (cell) {
+        return cell == emit->sender.cell;
+    }
+
+    cell = ngx_sio_room_find(sh, namespace, room);
+
+    return cell != 0
+           && ngx_sio_membership_find(sh, emit->sender.cell, cell) != 0;
 }
 
 
@@ -162,6 +212,13 @@ ngx_sio_emit_except(ngx_sio_emit_t *emit, uint32_t namespace,
     ngx_sio_shared_t   *sh;
 
     sh = emit->zone->shared;
+
+    if (emit->sender.cell && emit->others) {
+        t = &audience->targets[audience->n++];
+        t->kind = NGX_SIO_TO_SOCKET;
+        t->id = emit->sender.cell;
+        t->prev = 0;
+    }
 
     for (i = 0; i < emit->nexcept; i++) {
 

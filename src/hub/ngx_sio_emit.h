@@ -23,6 +23,10 @@ typedef struct {
     const sio_span_t   *except;
     ngx_uint_t          nexcept;        /* both at most NGX_SIO_TARGETS_MAX */
     ngx_uint_t          flags;          /* NGX_SIO_VOLATILE */
+    ngx_sio_ref_t       sender;         /* socket of a client, cell 0: none;
+                                           then there are no exceptions */
+    unsigned            member:1;       /* it must be in each of the rooms */
+    unsigned            others:1;       /* it does not get the event */
     ngx_sio_payload_t   payload;        /* Engine.IO text packet, binaries */
 
     /* results */
@@ -34,8 +38,9 @@ typedef struct {
 /*
  * Appends a record for the sockets that are in one of the rooms and in none of
  * the exceptions, and wakes who has to deliver it; without such sockets nothing
- * is appended.  Returns NGX_OK, or NGX_DECLINED when the record does not fit
- * the log (more than an eighth of it).
+ * is appended.  Returns NGX_OK, NGX_DECLINED when the record does not fit the
+ * log (more than an eighth of it), or NGX_ABORT when the sender is gone, or not
+ * in a room where it has to be.
  */
 ngx_int_t ngx_sio_emit(ngx_sio_emit_t *emit);
 

@@ -120,6 +120,10 @@ ngx_sio_rebuild_sessions(ngx_sio_shared_t *sh)
             s->token = 0;
         }
 
+        if (!ngx_sio_rebuild_string(sh, s->kept)) {
+            s->kept = 0;
+        }
+
         ngx_sio_session_link(sh, cell);
     }
 }
@@ -206,6 +210,10 @@ ngx_sio_rebuild_sockets(ngx_sio_shared_t *sh)
 
         if (!ngx_sio_rebuild_string(sh, so->claims)) {
             so->claims = 0;
+        }
+
+        if (!ngx_sio_rebuild_string(sh, so->rates)) {
+            so->rates = 0;
         }
 
         so->memberships = 0;

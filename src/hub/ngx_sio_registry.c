@@ -332,6 +332,7 @@ ngx_sio_session_free_locked(ngx_sio_zone_t *zone, uint32_t cell)
     ngx_sio_session_unlink(sh, cell);
     ngx_sio_string_free(sh, s->handshake);
     ngx_sio_string_free(sh, s->token);
+    ngx_sio_string_free(sh, s->kept);
     ngx_sio_session_cell_free(sh, cell);
 }
 

@@ -344,6 +344,7 @@ ngx_sio_socket_free_locked(ngx_sio_zone_t *zone, uint32_t cell)
     ngx_sio_socket_unlink(sh, cell);
     ngx_sio_string_free(sh, so->data);
     ngx_sio_string_free(sh, so->claims);
+    ngx_sio_string_free(sh, so->rates);
     ngx_sio_namespace_left(sh, so->namespace);
     ngx_sio_socket_cell_free(sh, cell);
 }

@@ -26,6 +26,9 @@ typedef struct {
     ngx_atomic_t   bytes_out;
     ngx_atomic_t   events_unmatched;    /* client events that nothing takes */
     ngx_atomic_t   events_limited;      /* over socketio_limit_events */
+    ngx_atomic_t   relays;              /* client events passed on */
+    ngx_atomic_t   relays_refused;
+    ngx_atomic_t   rules_limited;       /* events over limit= of their rule */
     ngx_atomic_t   publishes;           /* emits accepted */
     ngx_atomic_t   records;             /* appended to the log */
     ngx_atomic_t   deliveries;          /* of events, to sockets */

@@ -38,7 +38,7 @@
 #define NGX_SIO_PROBE_DONE  2           /* 2probe was answered */
 
 
-/* A session: an Engine.IO connection, 168 bytes. */
+/* A session: an Engine.IO connection, 176 bytes. */
 typedef struct {
     uint32_t           state;
     uint32_t           next;            /* (derived) hash chain or free list */
@@ -59,6 +59,8 @@ typedef struct {
     uint32_t           post_token;
     uint16_t           attachments;     /* of a client's packet, to come */
     uint16_t           left;            /* has left a namespace before */
+    uint32_t           kept;            /* block: of that packet, or 0 */
+    uint32_t           kept_size;       /* bytes */
     ngx_sio_worker_t   owner;           /* of the WebSocket, also a probing */
     ngx_sio_worker_t   poll;            /* where a GET is in flight, or 0 */
     ngx_sio_worker_t   post;            /* where a POST is in flight, or 0 */
@@ -95,6 +97,8 @@ typedef struct {
     uint32_t           data;            /* block: JSON, or 0 */
     uint32_t           claims;          /* block: JSON, or 0 */
     uint32_t           announce;        /* a ngx_sio_announce_t; 0: none */
+    uint32_t           rates;           /* block: of rules, or 0 */
+    uint32_t           unused;
     uint64_t           expires;         /* s since 1970, 0: never */
     uint64_t           from;            /* gets records from here */
     uint64_t           until;           /* to here; FOREVER while connected */

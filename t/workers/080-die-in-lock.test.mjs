@@ -60,6 +60,16 @@ async function live(nginx) {
             const session = await Polling.open(nginx.url);
 
             await session.connect();
+            await session.ack(1, ['relay', 'a']);
+            await session.send('452-1["relay","a"]');
+            await session.send(Buffer.alloc(200, 'x'));
+            await session.send(Buffer.alloc(200, 'y'));
+            await session.send('451-["relay","a"]');
+        },
+        async () => {
+            const session = await Polling.open(nginx.url);
+
+            await session.connect();
             await nginx.call('socketsJoin', { join: ['c'] });
             await nginx.call('disconnectSockets', { close: true });
 
@@ -88,6 +98,7 @@ async function dieAt(point) {
                   + 'socketio_ping_timeout 200ms; socketio_data a=b;'
                   + 'socketio_announce join=in leave=out;'
                   + 'socketio_auth optional;'
+                  + 'socketio_on relay relay room=a any limit=100r/s;'
                   + `socketio_jwt_key HS256 secret=${SECRET};`,
     });
 
