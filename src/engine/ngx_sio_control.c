@@ -4,6 +4,7 @@
  * memory has changed already, here the worker's own copy follows.
  */
 
+#include "ngx_sio_acks.h"
 #include "ngx_sio_control.h"
 #include "ngx_sio_dispatch.h"
 
@@ -28,9 +29,14 @@ ngx_sio_control(ngx_sio_reader_t *reader, const ngx_sio_record_view_t *view)
     ngx_sio_control_t  control;
 
     if (view->targets[0].id != ngx_sio_self
-        || view->head.length != sizeof(packet)
-        || ngx_sio_log_copy(reader->zone, view, packet) != NGX_OK)
+        || view->head.length < sizeof(packet))
     {
+        return;
+    }
+
+    ngx_memcpy(packet, view->packet, sizeof(packet));
+
+    if (!sio_ring_valid(reader->zone->shared->log, view->head.ring.position)) {
         return;
     }
 
@@ -58,6 +64,10 @@ ngx_sio_control(ngx_sio_reader_t *reader, const ngx_sio_record_view_t *view)
             ngx_sio_peer_close(peer, NGX_SIO_END_GONE);
         }
 
+        break;
+
+    case NGX_SIO_CTL_ACK:
+        ngx_sio_ack_read(reader->zone, &control, view);
         break;
 
     default:

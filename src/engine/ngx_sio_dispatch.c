@@ -5,6 +5,7 @@
  * of ngx_sio_on.c.
  */
 
+#include "ngx_sio_answer.h"
 #include "ngx_sio_auth.h"
 #include "ngx_sio_data.h"
 #include "ngx_sio_dispatch.h"
@@ -90,8 +91,7 @@ ngx_sio_dispatch_text(ngx_sio_peer_t *peer, sio_span_t text)
         return ngx_sio_partial_begin(peer, text, &packet);
 
     default:
-        /* an ack that nobody has asked for */
-        return NGX_OK;
+        return ngx_sio_answer(presence, &packet, NULL);
     }
 }
 

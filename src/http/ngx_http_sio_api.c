@@ -28,7 +28,8 @@ static char *ngx_http_sio_api_directive(ngx_conf_t *cf, ngx_command_t *cmd,
 
 static const ngx_http_sio_api_operation_t  ngx_http_sio_api_operations[] = {
 
-    { ngx_string("emit"), NGX_HTTP_POST, ngx_http_sio_api_emit, NULL,
+    { ngx_string("emit"), NGX_HTTP_POST, ngx_http_sio_api_emit,
+      ngx_http_sio_api_ask_step,
       NGX_HTTP_SIO_API_SELECTOR | NGX_HTTP_SIO_API_BIT(EVENT)
       | NGX_HTTP_SIO_API_BIT(ARGS) | NGX_HTTP_SIO_API_BIT(DATA)
       | NGX_HTTP_SIO_API_BIT(FLAGS) | NGX_HTTP_SIO_API_BIT(ATTACHMENTS)
@@ -80,6 +81,11 @@ static const ngx_http_sio_api_operation_t  ngx_http_sio_api_operations[] = {
 };
 
 
+static ngx_conf_num_bounds_t  ngx_http_sio_api_pending_acks = {
+    ngx_conf_check_num_bounds, 1, 1000000
+};
+
+
 static ngx_command_t  ngx_http_sio_api_commands[] = {
 
     { ngx_string("socketio_api"),
@@ -88,6 +94,13 @@ static ngx_command_t  ngx_http_sio_api_commands[] = {
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
+
+    { ngx_string("socketio_pending_acks"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_num_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_sio_api_loc_conf_t, pending_acks),
+      &ngx_http_sio_api_pending_acks },
 
       ngx_null_command
 };
@@ -151,7 +164,15 @@ ngx_http_sio_api_create_main_conf(ngx_conf_t *cf)
 static void *
 ngx_http_sio_api_create_loc_conf(ngx_conf_t *cf)
 {
-    return ngx_pcalloc(cf->pool, sizeof(ngx_http_sio_api_loc_conf_t));
+    ngx_http_sio_api_loc_conf_t  *alcf;
+
+    alcf = ngx_pcalloc(cf->pool, sizeof(ngx_http_sio_api_loc_conf_t));
+
+    if (alcf) {
+        alcf->pending_acks = NGX_CONF_UNSET;
+    }
+
+    return alcf;
 }
 
 
@@ -162,6 +183,8 @@ ngx_http_sio_api_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_http_sio_api_loc_conf_t *conf = child;
 
     ngx_http_core_loc_conf_t  *clcf;
+
+    ngx_conf_merge_value(conf->pending_acks, prev->pending_acks, 10000);
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
 

@@ -64,6 +64,8 @@ typedef enum {
     NGX_HTTP_SIO_API_UNKNOWN_SOCKET,
     NGX_HTTP_SIO_API_INVALID_TOKEN,
     NGX_HTTP_SIO_API_NOT_IMPLEMENTED,
+    NGX_HTTP_SIO_API_TOO_MANY_ACKS,
+    NGX_HTTP_SIO_API_DRAINING,
     NGX_HTTP_SIO_API_FULL
 } ngx_http_sio_api_reason_t;
 
@@ -115,6 +117,7 @@ struct ngx_http_sio_api_op_s {
     ngx_array_t                          except;    /* of sio_span_t */
 
     void                                *state;     /* the operation's own */
+    ngx_msec_t                           wait;      /* 0: one turn, or ms */
     ngx_http_sio_api_error_t             error;
 };
 
@@ -124,6 +127,9 @@ extern ngx_module_t  ngx_socketio_api_module;
 
 /* The content handler of `socketio_api`. */
 ngx_int_t ngx_http_sio_api_handler(ngx_http_request_t *r);
+
+/* Has a waiting operation stepped soon. */
+void ngx_http_sio_api_wake(ngx_http_sio_api_op_t *op);
 
 /* The operation with that name, NULL if there is none. */
 const ngx_http_sio_api_operation_t *ngx_http_sio_api_operation(ngx_str_t *name);

@@ -512,3 +512,22 @@ ngx_http_sio_api_commit(ngx_http_sio_api_out_t *out, u_char *end)
 {
     out->last->buf->last = end;
 }
+
+
+ngx_int_t
+ngx_http_sio_api_write(ngx_http_sio_api_out_t *out, const char *text)
+{
+    u_char  *p;
+    size_t   n;
+
+    n = ngx_strlen(text);
+
+    p = ngx_http_sio_api_reserve(out, n);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_http_sio_api_commit(out, ngx_cpymem(p, text, n));
+
+    return NGX_OK;
+}

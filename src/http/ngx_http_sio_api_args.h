@@ -79,5 +79,9 @@ u_char *ngx_http_sio_api_reserve(ngx_http_sio_api_out_t *out, size_t n);
 /* Says how far the reserved bytes were written. */
 void ngx_http_sio_api_commit(ngx_http_sio_api_out_t *out, u_char *end);
 
+/* Writes a text on to the answer; NGX_OK or NGX_ERROR. */
+ngx_int_t ngx_http_sio_api_write(ngx_http_sio_api_out_t *out,
+    const char *text);
+
 
 #endif /* _NGX_HTTP_SIO_API_ARGS_H_INCLUDED_ */

@@ -32,8 +32,6 @@ static ngx_int_t ngx_http_sio_api_batch_begin(ngx_http_sio_api_op_t *op,
     const sio_json_t *element);
 static ngx_int_t ngx_http_sio_api_batch_operation(ngx_http_sio_api_op_t *op,
     const sio_json_t *name);
-static ngx_int_t ngx_http_sio_api_batch_write(ngx_http_sio_api_op_t *op,
-    const char *text);
 
 
 ngx_int_t
@@ -73,7 +71,7 @@ ngx_http_sio_api_batch(ngx_http_sio_api_op_t *op)
         sio_json_iter(&b->it, &v);
     }
 
-    if (ngx_http_sio_api_batch_write(op, "{\"ok\":true,\"results\":[")
+    if (ngx_http_sio_api_write(op->out, "{\"ok\":true,\"results\":[")
         != NGX_OK)
     {
         return NGX_ERROR;
@@ -107,7 +105,7 @@ ngx_http_sio_api_batch_step(ngx_http_sio_api_op_t *op)
             }
 
             if (!ngx_http_sio_api_batch_next(op, &element)) {
-                return ngx_http_sio_api_batch_write(op, "]}");
+                return ngx_http_sio_api_write(op->out, "]}");
             }
 
             bytes += element.raw.n;
@@ -199,7 +197,7 @@ ngx_http_sio_api_batch_begin(ngx_http_sio_api_op_t *op,
 
     b = op->state;
 
-    if (b->done++ && ngx_http_sio_api_batch_write(op, ",") != NGX_OK) {
+    if (b->done++ && ngx_http_sio_api_write(op->out, ",") != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -285,25 +283,6 @@ ngx_http_sio_api_batch_operation(ngx_http_sio_api_op_t *op,
     }
 
     op->operation = o;
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_sio_api_batch_write(ngx_http_sio_api_op_t *op, const char *text)
-{
-    u_char  *p;
-    size_t   n;
-
-    n = ngx_strlen(text);
-
-    p = ngx_http_sio_api_reserve(op->out, n);
-    if (p == NULL) {
-        return NGX_ERROR;
-    }
-
-    ngx_http_sio_api_commit(op->out, ngx_cpymem(p, text, n));
 
     return NGX_OK;
 }

@@ -4,9 +4,9 @@
  * data goes from the request's buffer into the log without a copy between.
  */
 
+#include "ngx_http_sio_api_ack.h"
 #include "ngx_http_sio_api_args.h"
 #include "ngx_http_sio_api_operations.h"
-#include "ngx_sio_emit.h"
 #include "sio_base64.h"
 #include "sio_packet.h"
 
@@ -16,11 +16,14 @@
 
 typedef struct {
     sio_span_t    event;        /* JSON text */
+    sio_span_t    id;           /* raw lane: publisher's, or none */
     sio_span_t    args;         /* JSON texts with commas, none if empty */
     sio_json_t    checked;      /* where placeholders may stand */
     sio_span_t    attachments[SIO_ATTACHMENTS_MAX];
     ngx_uint_t    nattachments;
     ngx_uint_t    flags;
+    ngx_msec_t    ack;          /* how long acks are awaited; 0: none are */
+    const u_char *key;          /* NGX_SIO_KEY_LEN bytes, or NULL */
 } ngx_http_sio_api_event_t;
 
 
@@ -42,7 +45,9 @@ static ngx_int_t ngx_http_sio_api_raw_event(ngx_http_sio_api_op_t *op,
 static ngx_int_t ngx_http_sio_api_publish(ngx_http_sio_api_op_t *op,
     ngx_http_sio_api_event_t *e);
 static ngx_int_t ngx_http_sio_api_publish_head(ngx_http_sio_api_op_t *op,
-    const ngx_http_sio_api_event_t *e, sio_span_t *head);
+    const ngx_http_sio_api_event_t *e, sio_span_t id, sio_span_t *head);
+static ngx_int_t ngx_http_sio_api_published(ngx_http_sio_api_op_t *op,
+    const ngx_sio_emit_t *emit);
 
 
 ngx_int_t
@@ -65,6 +70,19 @@ ngx_http_sio_api_emit(ngx_http_sio_api_op_t *op)
 
     if (rc == NGX_OK) {
         rc = ngx_http_sio_api_flags(op, &e);
+    }
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_sio_api_ack_time(op, &e.ack);
+    }
+
+    if (rc == NGX_OK && e.ack && e.flags == NGX_SIO_VOLATILE) {
+        rc = ngx_http_sio_api_fail(op, NGX_HTTP_SIO_API_MALFORMED,
+                                   "a volatile event has no acks", "ack");
+    }
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_sio_api_key(op, &e.key);
     }
 
     if (rc == NGX_OK) {
@@ -102,16 +120,6 @@ ngx_http_sio_api_event(ngx_http_sio_api_op_t *op, ngx_http_sio_api_event_t *e)
             return ngx_http_sio_api_fail(op, NGX_HTTP_SIO_API_RESERVED,
                                          "reserved event name", "event");
         }
-    }
-
-    if (op->value[NGX_HTTP_SIO_API_ACK].kind != SIO_JSON_NONE) {
-        return ngx_http_sio_api_fail(op, NGX_HTTP_SIO_API_NOT_IMPLEMENTED,
-                                     "not implemented", "ack");
-    }
-
-    if (op->value[NGX_HTTP_SIO_API_ID].kind != SIO_JSON_NONE) {
-        return ngx_http_sio_api_fail(op, NGX_HTTP_SIO_API_NOT_IMPLEMENTED,
-                                     "not implemented", "id");
     }
 
     e->event = v->raw;
@@ -320,6 +328,11 @@ ngx_http_sio_api_raw(ngx_http_sio_api_op_t *op)
     }
 
     rc = ngx_http_sio_api_known(op);
+
+    if (rc == NGX_OK && e.id.n) {
+        rc = ngx_http_sio_api_key_text(op, e.id, &e.key);
+    }
+
     if (rc != NGX_OK) {
         return rc;
     }
@@ -347,6 +360,12 @@ ngx_http_sio_api_raw_pair(ngx_http_sio_api_op_t *op, sio_span_t name,
 
     if (sio_span_eq(name, sio_span("event"))) {
         return ngx_http_sio_api_raw_event(op, e, value);
+    }
+
+    if (sio_span_eq(name, sio_span("id"))) {
+        e->id = value;
+        return value.n ? NGX_OK
+                       : ngx_http_sio_api_key_text(op, value, &e->key);
     }
 
     if (sio_span_eq(name, sio_span("namespace"))) {
@@ -420,10 +439,11 @@ static ngx_int_t
 ngx_http_sio_api_publish(ngx_http_sio_api_op_t *op,
     ngx_http_sio_api_event_t *e)
 {
-    u_char          *p;
     ngx_int_t        rc;
+    sio_span_t       id;
     ngx_sio_emit_t   emit;
 
+    ngx_memzero(&id, sizeof(sio_span_t));
     ngx_memzero(&emit, sizeof(ngx_sio_emit_t));
 
     emit.zone = op->zone;
@@ -433,8 +453,16 @@ ngx_http_sio_api_publish(ngx_http_sio_api_op_t *op,
     emit.except = op->except.elts;
     emit.nexcept = op->except.nelts;
     emit.flags = e->flags;
+    emit.key = e->key;
 
-    if (ngx_http_sio_api_publish_head(op, e, &emit.payload.text[0])
+    if (e->ack) {
+        rc = ngx_http_sio_api_ask(op, e->ack, &emit, &id);
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
+
+    if (ngx_http_sio_api_publish_head(op, e, id, &emit.payload.text[0])
         != NGX_OK)
     {
         return NGX_ERROR;
@@ -453,25 +481,28 @@ ngx_http_sio_api_publish(ngx_http_sio_api_op_t *op,
         rc = ngx_sio_emit(&emit);
     }
 
+    if (e->ack && (rc != NGX_OK || emit.duplicate)) {
+        ngx_http_sio_api_ask_end(op);
+    }
+
+    if (rc == NGX_BUSY) {
+        return ngx_http_sio_api_ask_refuse(op);
+    }
+
     if (rc != NGX_OK) {
         return ngx_http_sio_api_fail(op, NGX_HTTP_SIO_API_TOO_LARGE,
                                      "larger than an eighth of the log", "");
     }
 
-    p = ngx_http_sio_api_reserve(op->out, 64 + NGX_SIO_OFFSET_LEN
-                                          + NGX_INT_T_LEN);
-    if (p == NULL) {
+    if (ngx_http_sio_api_published(op, &emit) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    p = ngx_cpymem(p, "{\"ok\":true,\"offset\":\"",
-                   sizeof("{\"ok\":true,\"offset\":\"") - 1);
-    p = ngx_sio_offset_write(op->zone, emit.position, p);
-    p = ngx_sprintf(p, "\",\"matched\":%ui}", emit.matched);
+    if (e->ack && !emit.duplicate) {
+        return ngx_http_sio_api_ask_wait(op, &emit);
+    }
 
-    ngx_http_sio_api_commit(op->out, p);
-
-    return NGX_OK;
+    return ngx_http_sio_api_write(op->out, "}");
 }
 
 
@@ -479,15 +510,12 @@ ngx_http_sio_api_publish(ngx_http_sio_api_op_t *op,
 
 static ngx_int_t
 ngx_http_sio_api_publish_head(ngx_http_sio_api_op_t *op,
-    const ngx_http_sio_api_event_t *e, sio_span_t *head)
+    const ngx_http_sio_api_event_t *e, sio_span_t id, sio_span_t *head)
 {
-    u_char      *p, *start;
-    unsigned     type;
-    sio_span_t   none;
+    u_char    *p, *start;
+    unsigned   type;
 
-    ngx_memzero(&none, sizeof(sio_span_t));
-
-    start = ngx_pnalloc(op->pool, sio_packet_head_max(op->namespace, none)
+    start = ngx_pnalloc(op->pool, sio_packet_head_max(op->namespace, id)
                                   + e->event.n + 2);
     if (start == NULL) {
         return NGX_ERROR;
@@ -496,7 +524,7 @@ ngx_http_sio_api_publish_head(ngx_http_sio_api_op_t *op,
     type = e->nattachments ? SIO_BINARY_EVENT : SIO_EVENT;
 
     p = start + sio_packet_write_head(start, type, e->nattachments,
-                                      op->namespace, none);
+                                      op->namespace, id);
     *p++ = '[';
     p = ngx_cpymem(p, e->event.p, e->event.n);
 
@@ -506,6 +534,31 @@ ngx_http_sio_api_publish_head(ngx_http_sio_api_op_t *op,
 
     head->p = start;
     head->n = p - start;
+
+    return NGX_OK;
+}
+
+
+/* The answer but for what acks add to it, and its end. */
+
+static ngx_int_t
+ngx_http_sio_api_published(ngx_http_sio_api_op_t *op,
+    const ngx_sio_emit_t *emit)
+{
+    u_char  *p;
+
+    p = ngx_http_sio_api_reserve(op->out, 96 + NGX_SIO_OFFSET_LEN
+                                          + NGX_INT_T_LEN);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = ngx_sprintf(p, "{\"ok\":true,%s\"offset\":\"",
+                    emit->duplicate ? "\"duplicate\":true," : "");
+    p = ngx_sio_offset_write(op->zone, emit->position, p);
+    p = ngx_sprintf(p, "\",\"matched\":%ui", emit->matched);
+
+    ngx_http_sio_api_commit(op->out, p);
 
     return NGX_OK;
 }

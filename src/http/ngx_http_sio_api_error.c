@@ -26,6 +26,8 @@ static const ngx_http_sio_api_failure_t  ngx_http_sio_api_failures[] = {
     { NGX_HTTP_NOT_FOUND, "unknown_socket" },
     { 422, "invalid_token" },
     { NGX_HTTP_NOT_IMPLEMENTED, "not_implemented" },
+    { NGX_HTTP_TOO_MANY_REQUESTS, "too_many_acks" },
+    { NGX_HTTP_SERVICE_UNAVAILABLE, "draining" },
     { NGX_HTTP_INSUFFICIENT_STORAGE, "memory_full" }
 };
 

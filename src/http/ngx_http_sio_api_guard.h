@@ -19,6 +19,7 @@ typedef struct {
 typedef struct {
     ngx_str_t          zone_name;       /* of socketio_api */
     ngx_sio_zone_t    *zone;            /* NULL: no API here */
+    ngx_int_t          pending_acks;    /* that a worker awaits */
 } ngx_http_sio_api_loc_conf_t;
 
 

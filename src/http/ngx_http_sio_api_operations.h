@@ -34,6 +34,7 @@ ngx_int_t ngx_http_sio_api_sockets_step(ngx_http_sio_api_op_t *op);
 ngx_int_t ngx_http_sio_api_list_step(ngx_http_sio_api_op_t *op);
 ngx_int_t ngx_http_sio_api_status_step(ngx_http_sio_api_op_t *op);
 ngx_int_t ngx_http_sio_api_revoke_step(ngx_http_sio_api_op_t *op);
+ngx_int_t ngx_http_sio_api_ask_step(ngx_http_sio_api_op_t *op);
 
 
 #endif /* _NGX_HTTP_SIO_API_OPERATIONS_H_INCLUDED_ */

@@ -31,10 +31,11 @@ static ngx_int_t ngx_http_sio_api_body_read(ngx_http_request_t *r,
 static void ngx_http_sio_api_run(ngx_http_sio_api_ctx_t *ctx, ngx_int_t rc);
 static ngx_int_t ngx_http_sio_api_suspend(ngx_http_sio_api_ctx_t *ctx);
 static void ngx_http_sio_api_resume(ngx_event_t *ev);
+static void ngx_http_sio_api_listen(ngx_http_request_t *r);
 static void ngx_http_sio_api_cleanup(void *data);
 static ngx_int_t ngx_http_sio_api_send(ngx_http_sio_api_ctx_t *ctx,
     ngx_int_t rc);
-static ngx_int_t ngx_http_sio_api_send_allow(ngx_http_sio_api_ctx_t *ctx);
+static ngx_int_t ngx_http_sio_api_send_more(ngx_http_sio_api_ctx_t *ctx);
 
 
 ngx_int_t
@@ -316,10 +317,54 @@ ngx_http_sio_api_suspend(ngx_http_sio_api_ctx_t *ctx)
         ctx->suspended = 1;
     }
 
-    ngx_post_event(&ctx->event, &ngx_posted_next_events);
-    ngx_add_timer(&ctx->event, NGX_HTTP_SIO_API_KEEP);
+    if (ctx->op.wait == 0) {
+        ngx_post_event(&ctx->event, &ngx_posted_next_events);
+        ngx_add_timer(&ctx->event, NGX_HTTP_SIO_API_KEEP);
+        return NGX_OK;
+    }
+
+    /* a timer that is set already would be kept if it is not much later */
+
+    if (ctx->event.timer_set) {
+        ngx_del_timer(&ctx->event);
+    }
+
+    ngx_add_timer(&ctx->event, ctx->op.wait);
+
+    if (r == r->main && r->read_event_handler != ngx_http_test_reading) {
+        ngx_http_sio_api_listen(r);
+    }
 
     return NGX_OK;
+}
+
+
+/* From now on a client that goes away ends the request. */
+
+static void
+ngx_http_sio_api_listen(ngx_http_request_t *r)
+{
+    ngx_event_t  *rev;
+
+    rev = r->connection->read;
+    r->read_event_handler = ngx_http_test_reading;
+
+    /* he may have gone before, which is not told twice */
+
+    if (rev->ready && !rev->posted) {
+        ngx_post_event(rev, &ngx_posted_events);
+    }
+}
+
+
+void
+ngx_http_sio_api_wake(ngx_http_sio_api_op_t *op)
+{
+    ngx_http_sio_api_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(op->request, ngx_socketio_api_module);
+
+    ngx_post_event(&ctx->event, &ngx_posted_events);
 }
 
 
@@ -377,7 +422,7 @@ ngx_http_sio_api_send(ngx_http_sio_api_ctx_t *ctx, ngx_int_t rc)
                                                         ctx->op.error.reason);
 
         if (ngx_http_sio_api_error_write(&ctx->op) != NGX_OK
-            || ngx_http_sio_api_send_allow(ctx) != NGX_OK)
+            || ngx_http_sio_api_send_more(ctx) != NGX_OK)
         {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
@@ -401,12 +446,21 @@ ngx_http_sio_api_send(ngx_http_sio_api_ctx_t *ctx, ngx_int_t rc)
 }
 
 
+/* Headers that some errors have. */
+
 static ngx_int_t
-ngx_http_sio_api_send_allow(ngx_http_sio_api_ctx_t *ctx)
+ngx_http_sio_api_send_more(ngx_http_sio_api_ctx_t *ctx)
 {
     ngx_table_elt_t  *h;
 
-    if (ctx->op.error.reason != NGX_HTTP_SIO_API_METHOD) {
+    switch (ctx->op.error.reason) {
+
+    case NGX_HTTP_SIO_API_METHOD:
+    case NGX_HTTP_SIO_API_TOO_MANY_ACKS:
+    case NGX_HTTP_SIO_API_DRAINING:
+        break;
+
+    default:
         return NGX_OK;
     }
 
@@ -418,6 +472,13 @@ ngx_http_sio_api_send_allow(ngx_http_sio_api_ctx_t *ctx)
     ngx_memzero(h, sizeof(ngx_table_elt_t));
 
     h->hash = 1;
+
+    if (ctx->op.error.reason != NGX_HTTP_SIO_API_METHOD) {
+        ngx_str_set(&h->key, "Retry-After");
+        ngx_str_set(&h->value, "1");
+        return NGX_OK;
+    }
+
     ngx_str_set(&h->key, "Allow");
     ngx_str_set(&h->value, "GET, HEAD");
 

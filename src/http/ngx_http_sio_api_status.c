@@ -120,14 +120,12 @@ ngx_http_sio_api_status_pools(ngx_sio_shared_t *sh, u_char *p)
     const ngx_sio_pool_t   *pools[] = {
         &sh->session_pool, &sh->socket_pool, &sh->membership_pool,
         &sh->room_pool, &sh->namespace_pool, &sh->block_pool,
-        &sh->tally_pool,
-        &sh->revocation_pool
+        &sh->tally_pool, &sh->revocation_pool, &sh->pending_pool
     };
 
     static const char  *const names[] = {
         "sessions", "sockets", "memberships", "rooms", "namespaces", "blocks",
-        "tallies",
-        "revocations"
+        "tallies", "revocations", "acks"
     };
 
     p = ngx_sprintf(p, "\"memory\":{");

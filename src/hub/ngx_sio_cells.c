@@ -121,6 +121,21 @@ ngx_sio_revocation_cell(ngx_sio_shared_t *sh)
 }
 
 
+uint32_t
+ngx_sio_pending_cell(ngx_sio_shared_t *sh)
+{
+    uint32_t  cell;
+
+    cell = ngx_sio_take(sh, pending, ngx_sio_pending_t);
+
+    if (cell) {
+        sh->pendings[cell].serial = ++sh->serial;
+    }
+
+    return cell;
+}
+
+
 void
 ngx_sio_session_cell_free(ngx_sio_shared_t *sh, uint32_t cell)
 {
@@ -155,6 +170,13 @@ void
 ngx_sio_revocation_cell_free(ngx_sio_shared_t *sh, uint32_t cell)
 {
     ngx_sio_give(sh, revocation, ngx_sio_revocation_t, cell);
+}
+
+
+void
+ngx_sio_pending_cell_free(ngx_sio_shared_t *sh, uint32_t cell)
+{
+    ngx_sio_give(sh, pending, ngx_sio_pending_t, cell);
 }
 
 

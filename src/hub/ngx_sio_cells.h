@@ -22,6 +22,7 @@ uint32_t ngx_sio_socket_cell(ngx_sio_shared_t *sh);
 uint32_t ngx_sio_membership_cell(ngx_sio_shared_t *sh);
 uint32_t ngx_sio_tally_cell(ngx_sio_shared_t *sh);
 uint32_t ngx_sio_revocation_cell(ngx_sio_shared_t *sh);
+uint32_t ngx_sio_pending_cell(ngx_sio_shared_t *sh);
 
 /* Each of these gives a cell back; strings and links are the caller's. */
 void ngx_sio_session_cell_free(ngx_sio_shared_t *sh, uint32_t cell);
@@ -29,6 +30,7 @@ void ngx_sio_socket_cell_free(ngx_sio_shared_t *sh, uint32_t cell);
 void ngx_sio_membership_cell_free(ngx_sio_shared_t *sh, uint32_t cell);
 void ngx_sio_tally_cell_free(ngx_sio_shared_t *sh, uint32_t cell);
 void ngx_sio_revocation_cell_free(ngx_sio_shared_t *sh, uint32_t cell);
+void ngx_sio_pending_cell_free(ngx_sio_shared_t *sh, uint32_t cell);
 
 /*
  * Stores a string.  Returns NGX_OK and sets *block (0 for an empty one), or

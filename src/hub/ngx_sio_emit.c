@@ -6,6 +6,7 @@
 
 #include "ngx_sio_cells.h"
 #include "ngx_sio_emit.h"
+#include "ngx_sio_keys.h"
 #include "ngx_sio_registry.h"
 #include "ngx_sio_rooms.h"
 
@@ -19,6 +20,8 @@ typedef struct {
 } ngx_sio_audience_t;
 
 
+static ngx_int_t ngx_sio_emit_locked(ngx_sio_emit_t *emit,
+    ngx_sio_audience_t *audience);
 static ngx_uint_t ngx_sio_emit_forbidden(ngx_sio_emit_t *emit,
     uint32_t namespace);
 static ngx_uint_t ngx_sio_emit_member(ngx_sio_emit_t *emit, uint32_t namespace,
@@ -33,6 +36,8 @@ static void ngx_sio_emit_room(ngx_sio_emit_t *emit, uint32_t namespace,
     sio_span_t name, ngx_sio_audience_t *audience);
 static ngx_sio_target_t *ngx_sio_emit_add(ngx_sio_audience_t *audience,
     uint32_t kind, uint32_t id);
+static ngx_int_t ngx_sio_emit_record(ngx_sio_emit_t *emit,
+    ngx_sio_audience_t *audience, ngx_uint_t targets);
 static ngx_int_t ngx_sio_emit_append(ngx_sio_emit_t *emit,
     ngx_sio_audience_t *audience, ngx_uint_t targets);
 
@@ -40,49 +45,86 @@ static ngx_int_t ngx_sio_emit_append(ngx_sio_emit_t *emit,
 ngx_int_t
 ngx_sio_emit(ngx_sio_emit_t *emit)
 {
-    uint32_t             namespace;
     ngx_int_t            rc;
-    ngx_uint_t           targets;
     ngx_sio_zone_t      *zone;
     ngx_sio_audience_t   audience;
 
     static ngx_sio_target_t  scratch[2 * NGX_SIO_TARGETS_MAX];
 
     zone = emit->zone;
-    rc = NGX_OK;
 
     ngx_memzero(&audience, sizeof(ngx_sio_audience_t));
     audience.targets = scratch;
     emit->matched = 0;
+    emit->duplicate = 0;
 
     ngx_sio_lock(zone);
-
-    emit->position = sio_ring_head(zone->shared->log);
-
-    namespace = ngx_sio_namespace_find(zone->shared, emit->namespace);
-
-    if (emit->sender.cell && ngx_sio_emit_forbidden(emit, namespace)) {
-        rc = NGX_ABORT;
-
-    } else if (namespace) {
-        ngx_sio_emit_resolve(emit, namespace, &audience);
-    }
-
-    targets = audience.n;
-
-    if (targets) {
-        ngx_sio_emit_except(emit, namespace, &audience);
-        rc = ngx_sio_emit_append(emit, &audience, targets);
-    }
-
+    rc = ngx_sio_emit_locked(emit, &audience);
     ngx_sio_unlock(zone);
 
-    if (rc == NGX_OK) {
-        ngx_sio_stat(zone, publishes, 1);
-        ngx_sio_wake(&audience.wake);
+    if (rc != NGX_OK) {
+        return rc;
     }
 
-    return rc;
+    if (emit->duplicate) {
+        ngx_sio_stat(zone, duplicates, 1);
+        return NGX_OK;
+    }
+
+    ngx_sio_stat(zone, publishes, 1);
+    ngx_sio_wake(&audience.wake);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_sio_emit_locked(ngx_sio_emit_t *emit, ngx_sio_audience_t *audience)
+{
+    uint32_t           namespace;
+    ngx_uint_t         targets;
+    ngx_sio_key_t     *key;
+    ngx_sio_shared_t  *sh;
+
+    sh = emit->zone->shared;
+
+    key = emit->key ? ngx_sio_key_find_locked(sh, emit->key) : NULL;
+
+    if (key) {
+        emit->position = key->position;
+        emit->matched = key->matched;
+        emit->duplicate = 1;
+        return NGX_OK;
+    }
+
+    emit->position = sio_ring_head(sh->log);
+
+    namespace = ngx_sio_namespace_find(sh, emit->namespace);
+
+    if (emit->sender.cell && ngx_sio_emit_forbidden(emit, namespace)) {
+        return NGX_ABORT;
+    }
+
+    if (namespace) {
+        ngx_sio_emit_resolve(emit, namespace, audience);
+    }
+
+    if (emit->most && emit->matched > emit->most) {
+        return NGX_BUSY;
+    }
+
+    targets = audience->n;
+
+    if (targets) {
+        ngx_sio_emit_except(emit, namespace, audience);
+        return ngx_sio_emit_record(emit, audience, targets);
+    }
+
+    if (emit->key) {
+        (void) ngx_sio_key_note_locked(emit->zone, emit->key, 0, 0);
+    }
+
+    return NGX_OK;
 }
 
 
@@ -268,6 +310,32 @@ ngx_sio_emit_add(ngx_sio_audience_t *audience, uint32_t kind, uint32_t id)
 
 
 static ngx_int_t
+ngx_sio_emit_record(ngx_sio_emit_t *emit, ngx_sio_audience_t *audience,
+    ngx_uint_t targets)
+{
+    ngx_int_t       rc;
+    ngx_sio_key_t  *key;
+
+    if (emit->key == NULL) {
+        return ngx_sio_emit_append(emit, audience, targets);
+    }
+
+    key = ngx_sio_key_note_locked(emit->zone, emit->key, emit->matched, 1);
+
+    rc = ngx_sio_emit_append(emit, audience, targets);
+
+    if (rc == NGX_OK) {
+        key->position = emit->position;
+
+    } else {
+        ngx_sio_key_forget_locked(emit->zone->shared, key);
+    }
+
+    return rc;
+}
+
+
+static ngx_int_t
 ngx_sio_emit_append(ngx_sio_emit_t *emit, ngx_sio_audience_t *audience,
     ngx_uint_t targets)
 {
@@ -288,6 +356,10 @@ ngx_sio_emit_append(ngx_sio_emit_t *emit, ngx_sio_audience_t *audience,
     }
 
     emit->position = position;
+
+    if (emit->appended) {
+        emit->appended(emit);
+    }
 
     if (audience->polled) {
         ngx_sio_mask_or(&audience->wake, &emit->zone->shared->parked);

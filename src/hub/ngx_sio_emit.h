@@ -15,7 +15,13 @@
 #define NGX_SIO_OFFSET_LEN  19
 
 
-typedef struct {
+typedef struct ngx_sio_emit_s  ngx_sio_emit_t;
+
+/* Called under the lock when the record is there. */
+typedef void (*ngx_sio_emit_pt)(ngx_sio_emit_t *emit);
+
+
+struct ngx_sio_emit_s {
     ngx_sio_zone_t     *zone;
     sio_span_t          namespace;
     const sio_span_t   *rooms;          /* room names and socket ids */
@@ -28,19 +34,24 @@ typedef struct {
     unsigned            member:1;       /* it must be in each of the rooms */
     unsigned            others:1;       /* it does not get the event */
     ngx_sio_payload_t   payload;        /* Engine.IO text packet, binaries */
+    const u_char       *key;            /* NGX_SIO_KEY_LEN bytes, or NULL */
+    ngx_uint_t          most;           /* sockets; 0: any number */
+    ngx_sio_emit_pt     appended;       /* or NULL */
+    void               *data;           /* the caller's */
 
     /* results */
     uint64_t            position;       /* of the record, or the head */
     ngx_uint_t          matched;        /* sockets of this nginx */
-} ngx_sio_emit_t;
+    ngx_uint_t          duplicate;      /* results are those of the first */
+};
 
 
 /*
  * Appends a record for the sockets that are in one of the rooms and in none of
  * the exceptions, and wakes who has to deliver it; without such sockets nothing
  * is appended.  Returns NGX_OK, NGX_DECLINED when the record does not fit the
- * log (more than an eighth of it), or NGX_ABORT when the sender is gone, or not
- * in a room where it has to be.
+ * log (more than an eighth of it), NGX_BUSY when more sockets match than may,
+ * NGX_ABORT when the sender is gone or not in a room where it has to be.
  */
 ngx_int_t ngx_sio_emit(ngx_sio_emit_t *emit);
 

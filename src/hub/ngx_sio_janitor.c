@@ -5,6 +5,7 @@
  * judged again under it, one session at a time.
  */
 
+#include "ngx_sio_acks.h"
 #include "ngx_sio_janitor.h"
 #include "ngx_sio_kick.h"
 #include "ngx_sio_revoke.h"
@@ -82,6 +83,7 @@ ngx_sio_janitor_reap(const ngx_array_t *zones, ngx_sio_worker_t dead)
 
     for (i = 0; i < zones->nelts; i++) {
         ngx_sio_janitor_orphans(zone[i], dead);
+        ngx_sio_asks_orphans(zone[i], dead);
         ngx_sio_mask_clear(&zone[i]->shared->parked, slot);
 
         stats = zone[i]->shared->stats;
@@ -123,6 +125,7 @@ ngx_sio_janitor_leave(const ngx_array_t *zones)
 
     for (i = 0; i < zones->nelts; i++) {
         ngx_sio_janitor_orphans(zone[i], ngx_sio_self_worker);
+        ngx_sio_asks_orphans(zone[i], ngx_sio_self_worker);
         ngx_sio_mask_clear(&zone[i]->shared->parked, ngx_sio_self);
     }
 }

@@ -136,16 +136,27 @@ void
 ngx_sio_control_locked(ngx_sio_zone_t *zone, ngx_sio_worker_t worker,
     const ngx_sio_control_t *control, ngx_sio_mask_t *wake)
 {
-    ngx_sio_target_t   target;
-    ngx_sio_record_t   record;
-    ngx_sio_payload_t  payload;
+    ngx_sio_payload_t  nothing;
+
+    ngx_memzero(&nothing, sizeof(ngx_sio_payload_t));
+
+    (void) ngx_sio_control_more_locked(zone, worker, control, &nothing, wake);
+}
+
+
+ngx_int_t
+ngx_sio_control_more_locked(ngx_sio_zone_t *zone, ngx_sio_worker_t worker,
+    const ngx_sio_control_t *control, ngx_sio_payload_t *more,
+    ngx_sio_mask_t *wake)
+{
+    ngx_sio_target_t  target;
+    ngx_sio_record_t  record;
 
     if (!ngx_sio_worker_current(worker)) {
-        return;
+        return NGX_DECLINED;
     }
 
     ngx_memzero(&record, sizeof(ngx_sio_record_t));
-    ngx_memzero(&payload, sizeof(ngx_sio_payload_t));
 
     record.type = NGX_SIO_RECORD_CONTROL;
     record.targets = 1;
@@ -153,12 +164,16 @@ ngx_sio_control_locked(ngx_sio_zone_t *zone, ngx_sio_worker_t worker,
     target.kind = NGX_SIO_TO_WORKER;
     target.id = ngx_sio_worker_slot(worker);
 
-    payload.text[0].p = (const uint8_t *) control;
-    payload.text[0].n = sizeof(ngx_sio_control_t);
+    more->text[0].p = (const uint8_t *) control;
+    more->text[0].n = sizeof(ngx_sio_control_t);
 
-    (void) ngx_sio_log_append_locked(zone, &record, &target, &payload);
+    if (ngx_sio_log_append_locked(zone, &record, &target, more) == 0) {
+        return NGX_DECLINED;
+    }
 
     ngx_sio_mask_set(wake, target.id);
+
+    return NGX_OK;
 }
 
 

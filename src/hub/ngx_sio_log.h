@@ -76,7 +76,8 @@ typedef enum {
     NGX_SIO_CTL_POLL_CLOSED,            /* answer it with a close packet */
     NGX_SIO_CTL_POLL_GONE,              /* answer it with 400 */
     NGX_SIO_CTL_POST_GONE,              /* abort the POST in flight */
-    NGX_SIO_CTL_REFRESH                 /* look at the parked session again */
+    NGX_SIO_CTL_REFRESH,                /* look at the parked session again */
+    NGX_SIO_CTL_ACK                     /* session: a ngx_sio_pending_t */
 } ngx_sio_control_op_t;
 
 typedef struct {
@@ -117,6 +118,14 @@ uint64_t ngx_sio_log_append_locked(ngx_sio_zone_t *zone,
  */
 void ngx_sio_control_locked(ngx_sio_zone_t *zone, ngx_sio_worker_t worker,
     const ngx_sio_control_t *control, ngx_sio_mask_t *wake);
+
+/*
+ * The same with more behind the control: text[1] to [3] and attachments.
+ * Returns NGX_OK, or NGX_DECLINED when the worker is gone or it does not fit.
+ */
+ngx_int_t ngx_sio_control_more_locked(ngx_sio_zone_t *zone,
+    ngx_sio_worker_t worker, const ngx_sio_control_t *control,
+    ngx_sio_payload_t *more, ngx_sio_mask_t *wake);
 
 /*
  * Reads the record at or behind a position without a lock.  Returns NGX_OK,

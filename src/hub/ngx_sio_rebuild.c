@@ -8,6 +8,7 @@
 
 #include "ngx_sio_announce.h"
 #include "ngx_sio_cells.h"
+#include "ngx_sio_keys.h"
 #include "ngx_sio_log.h"
 #include "ngx_sio_registry.h"
 #include "ngx_sio_revoke.h"
@@ -87,9 +88,14 @@ ngx_sio_rebuild(ngx_sio_zone_t *zone)
                          sizeof(ngx_sio_revocation_t),
                          offsetof(ngx_sio_revocation_t, next));
 
+    ngx_sio_rebuild_pool(&sh->pending_pool, (u_char *) sh->pendings,
+                         sizeof(ngx_sio_pending_t),
+                         offsetof(ngx_sio_pending_t, next));
+
     ngx_sio_rebuild_empty(sh);
     ngx_sio_rebuild_chains(zone);
     ngx_sio_rebuild_leaves(zone);
+    ngx_sio_keys_rebuild(sh);
 
     ngx_sio_stat(zone, rebuilds, 1);
 }

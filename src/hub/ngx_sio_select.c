@@ -9,7 +9,9 @@
 
 
 #define NGX_SIO_SELECT_SMALL  4096      /* memberships that are gathered */
+#define NGX_SIO_SELECT_TINY   512       /* within somebody's own hold */
 #define NGX_SIO_SELECT_LOOK   16384     /* cells looked at without the lock */
+#define NGX_SIO_SELECT_GLANCE 2048      /* with it */
 #define NGX_SIO_SELECT_WORK   8192      /* memberships for one hold */
 
 
@@ -22,22 +24,27 @@ typedef struct {
 } ngx_sio_select_set_t;
 
 
-static ngx_int_t ngx_sio_select_begin(ngx_sio_select_t *select);
+static ngx_int_t ngx_sio_select_begin(ngx_sio_select_t *select, ngx_int_t rc,
+    ngx_uint_t n);
 static ngx_int_t ngx_sio_select_gather(ngx_sio_select_t *select,
-    ngx_sio_ref_t *refs, ngx_uint_t *n);
-static ngx_uint_t ngx_sio_select_members(ngx_sio_shared_t *sh, uint32_t room,
-    ngx_sio_ref_t *refs);
+    ngx_uint_t max, ngx_uint_t *n);
+static ngx_uint_t ngx_sio_select_members(ngx_sio_select_t *select,
+    uint32_t room, ngx_sio_ref_t *refs);
 static ngx_uint_t ngx_sio_select_unique(ngx_sio_ref_t *refs, ngx_uint_t n);
 static ngx_uint_t ngx_sio_select_candidates(ngx_sio_select_t *select,
-    ngx_sio_ref_t *refs, uint32_t *end);
+    ngx_uint_t cells, ngx_sio_ref_t *refs, uint32_t *end);
 static ngx_uint_t ngx_sio_select_look(ngx_sio_select_t *select,
-    ngx_sio_ref_t *refs, uint32_t *end);
+    ngx_uint_t cells, ngx_sio_ref_t *refs, uint32_t *end);
 static ngx_int_t ngx_sio_select_judge(ngx_sio_select_t *select,
     const ngx_sio_ref_t *refs, ngx_uint_t n, uint32_t end);
 static void ngx_sio_select_resolve(ngx_sio_select_set_t *set,
     ngx_sio_shared_t *sh, uint32_t namespace, const sio_span_t *names,
     ngx_uint_t n);
-static ngx_uint_t ngx_sio_select_in(ngx_sio_shared_t *sh, uint32_t socket,
+static ngx_uint_t ngx_sio_select_present(const ngx_sio_select_t *select,
+    const ngx_sio_socket_t *so);
+static ngx_uint_t ngx_sio_select_open(const ngx_sio_select_t *select,
+    const ngx_sio_membership_t *membership);
+static ngx_uint_t ngx_sio_select_in(ngx_sio_select_t *select, uint32_t socket,
     const ngx_sio_select_set_t *set, ngx_uint_t *work);
 static ngx_uint_t ngx_sio_select_has(const uint32_t *cells, ngx_uint_t n,
     uint32_t cell);
@@ -50,6 +57,7 @@ static int ngx_libc_cdecl ngx_sio_select_compare_cells(const void *one,
 /* Used by one slice at a time. */
 static ngx_sio_select_set_t  ngx_sio_select_rooms;
 static ngx_sio_select_set_t  ngx_sio_select_except;
+static ngx_sio_ref_t         ngx_sio_select_scratch[NGX_SIO_SELECT_SMALL];
 
 
 ngx_int_t
@@ -61,14 +69,16 @@ ngx_sio_select(ngx_sio_select_t *select)
     ngx_sio_ref_t   refs[NGX_SIO_SELECT_SLICE];
 
     if (!select->begun) {
-        select->begun = 1;
+        ngx_sio_lock(select->zone);
+        rc = ngx_sio_select_gather(select, NGX_SIO_SELECT_SMALL, &n);
+        ngx_sio_unlock(select->zone);
 
-        if (ngx_sio_select_begin(select) != NGX_OK) {
+        if (ngx_sio_select_begin(select, rc, n) != NGX_OK) {
             return NGX_ERROR;
         }
     }
 
-    n = ngx_sio_select_candidates(select, refs, &end);
+    n = ngx_sio_select_candidates(select, NGX_SIO_SELECT_LOOK, refs, &end);
 
     if (n == 0) {
         select->next = end;
@@ -91,31 +101,51 @@ ngx_sio_select(ngx_sio_select_t *select)
 }
 
 
-static ngx_int_t
-ngx_sio_select_begin(ngx_sio_select_t *select)
+ngx_int_t
+ngx_sio_select_locked(ngx_sio_select_t *select)
 {
-    ngx_int_t   rc;
-    ngx_uint_t  n;
+    uint32_t        end;
+    ngx_int_t       rc;
+    ngx_uint_t      n;
+    ngx_sio_ref_t   refs[NGX_SIO_SELECT_SLICE];
 
-    static ngx_sio_ref_t  scratch[NGX_SIO_SELECT_SMALL];
+    rc = ngx_sio_select_gather(select, NGX_SIO_SELECT_TINY, &n);
+
+    if (rc == NGX_DECLINED && select->nrooms) {
+        return NGX_AGAIN;
+    }
+
+    if (ngx_sio_select_begin(select, rc, n) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    n = ngx_sio_select_candidates(select, NGX_SIO_SELECT_GLANCE, refs, &end);
+
+    rc = ngx_sio_select_judge(select, refs, n, end);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    return select->next == NGX_MAX_UINT32_VALUE ? NGX_OK : NGX_AGAIN;
+}
+
+
+/* Takes what was gathered over, rc being NGX_OK; else there will be a scan. */
+
+static ngx_int_t
+ngx_sio_select_begin(ngx_sio_select_t *select, ngx_int_t rc, ngx_uint_t n)
+{
+    select->begun = 1;
 
     if (select->slice == 0 || select->slice > NGX_SIO_SELECT_SLICE) {
         select->slice = NGX_SIO_SELECT_SLICE;
     }
 
-    if (select->nrooms == 0) {
-        return NGX_OK;
-    }
-
-    ngx_sio_lock(select->zone);
-    rc = ngx_sio_select_gather(select, scratch, &n);
-    ngx_sio_unlock(select->zone);
-
     if (rc != NGX_OK) {
         return NGX_OK;
     }
 
-    n = ngx_sio_select_unique(scratch, n);
+    n = ngx_sio_select_unique(ngx_sio_select_scratch, n);
 
     select->refs = ngx_palloc(select->pool,
                               ngx_max(n, 1) * sizeof(ngx_sio_ref_t));
@@ -123,27 +153,34 @@ ngx_sio_select_begin(ngx_sio_select_t *select)
         return NGX_ERROR;
     }
 
-    ngx_memcpy(select->refs, scratch, n * sizeof(ngx_sio_ref_t));
+    ngx_memcpy(select->refs, ngx_sio_select_scratch,
+               n * sizeof(ngx_sio_ref_t));
     select->nrefs = n;
 
     return NGX_OK;
 }
 
 
-/* Returns NGX_DECLINED when the rooms are too large for that. */
+/* Returns NGX_DECLINED when there are no rooms or they are too large for it. */
 
 static ngx_int_t
-ngx_sio_select_gather(ngx_sio_select_t *select, ngx_sio_ref_t *refs,
+ngx_sio_select_gather(ngx_sio_select_t *select, ngx_uint_t max,
     ngx_uint_t *n)
 {
     uint32_t               namespace;
     ngx_uint_t             i, sum;
+    ngx_sio_ref_t         *refs;
     ngx_sio_shared_t      *sh;
     ngx_sio_select_set_t  *set;
 
     sh = select->zone->shared;
     set = &ngx_sio_select_rooms;
+    refs = ngx_sio_select_scratch;
     *n = 0;
+
+    if (select->nrooms == 0) {
+        return NGX_DECLINED;
+    }
 
     namespace = ngx_sio_namespace_find(sh, select->namespace);
     if (namespace == 0) {
@@ -158,7 +195,7 @@ ngx_sio_select_gather(ngx_sio_select_t *select, ngx_sio_ref_t *refs,
         sum += sh->rooms[set->rooms[i]].refs;
     }
 
-    if (sum > NGX_SIO_SELECT_SMALL) {
+    if (sum > max) {
         return NGX_DECLINED;
     }
 
@@ -173,7 +210,7 @@ ngx_sio_select_gather(ngx_sio_select_t *select, ngx_sio_ref_t *refs,
         /* a room named twice is counted twice, but walked once */
 
         if (i == 0 || set->rooms[i] != set->rooms[i - 1]) {
-            *n += ngx_sio_select_members(sh, set->rooms[i], &refs[*n]);
+            *n += ngx_sio_select_members(select, set->rooms[i], &refs[*n]);
         }
     }
 
@@ -182,19 +219,21 @@ ngx_sio_select_gather(ngx_sio_select_t *select, ngx_sio_ref_t *refs,
 
 
 static ngx_uint_t
-ngx_sio_select_members(ngx_sio_shared_t *sh, uint32_t room,
+ngx_sio_select_members(ngx_sio_select_t *select, uint32_t room,
     ngx_sio_ref_t *refs)
 {
     uint32_t               m;
     ngx_uint_t             n;
+    ngx_sio_shared_t      *sh;
     ngx_sio_membership_t  *membership;
 
+    sh = select->zone->shared;
     n = 0;
 
     for (m = sh->rooms[room].members; m; m = membership->next_member) {
         membership = &sh->memberships[m];
 
-        if (membership->until == NGX_SIO_FOREVER) {
+        if (ngx_sio_select_open(select, membership)) {
             refs[n].cell = membership->socket;
             refs[n].serial = sh->sockets[membership->socket].serial;
             n++;
@@ -225,13 +264,13 @@ ngx_sio_select_unique(ngx_sio_ref_t *refs, ngx_uint_t n)
 /* Sets *end to where the next slice begins, the largest number at the end. */
 
 static ngx_uint_t
-ngx_sio_select_candidates(ngx_sio_select_t *select, ngx_sio_ref_t *refs,
-    uint32_t *end)
+ngx_sio_select_candidates(ngx_sio_select_t *select, ngx_uint_t cells,
+    ngx_sio_ref_t *refs, uint32_t *end)
 {
     ngx_uint_t  n;
 
     if (select->refs == NULL) {
-        return ngx_sio_select_look(select, refs, end);
+        return ngx_sio_select_look(select, cells, refs, end);
     }
 
     while (select->position < select->nrefs
@@ -255,8 +294,8 @@ ngx_sio_select_candidates(ngx_sio_select_t *select, ngx_sio_ref_t *refs,
 /* What is seen here may be stale: the serial 0 leaves the proof to judge. */
 
 static ngx_uint_t
-ngx_sio_select_look(ngx_sio_select_t *select, ngx_sio_ref_t *refs,
-    uint32_t *end)
+ngx_sio_select_look(ngx_sio_select_t *select, ngx_uint_t cells,
+    ngx_sio_ref_t *refs, uint32_t *end)
 {
     uint32_t           cell, last, fresh;
     ngx_uint_t         n;
@@ -265,12 +304,11 @@ ngx_sio_select_look(ngx_sio_select_t *select, ngx_sio_ref_t *refs,
     sh = select->zone->shared;
     fresh = *(volatile uint32_t *) &sh->socket_pool.fresh;
     cell = ngx_max(select->next, 1);
-    last = cell < fresh ? cell + ngx_min(fresh - cell, NGX_SIO_SELECT_LOOK)
-                        : cell;
+    last = cell < fresh ? cell + ngx_min(fresh - cell, cells) : cell;
 
     for (n = 0; cell < last && n < select->slice; cell++) {
 
-        if (sh->sockets[cell].state == NGX_SIO_LIVE) {
+        if (ngx_sio_select_present(select, &sh->sockets[cell])) {
             refs[n].cell = cell;
             refs[n].serial = 0;
             n++;
@@ -315,13 +353,14 @@ ngx_sio_select_judge(ngx_sio_select_t *select, const ngx_sio_ref_t *refs,
             return NGX_AGAIN;
         }
 
-        if (so->state != NGX_SIO_LIVE
+        if (!ngx_sio_select_present(select, so)
             || so->namespace != namespace
             || (refs[i].serial && refs[i].serial != so->serial)
             || (select->nrooms
-                && !ngx_sio_select_in(sh, cell, &ngx_sio_select_rooms, &work))
+                && !ngx_sio_select_in(select, cell, &ngx_sio_select_rooms,
+                                      &work))
             || (select->nexcept
-                && ngx_sio_select_in(sh, cell, &ngx_sio_select_except,
+                && ngx_sio_select_in(select, cell, &ngx_sio_select_except,
                                      &work)))
         {
             continue;
@@ -374,11 +413,39 @@ ngx_sio_select_resolve(ngx_sio_select_set_t *set, ngx_sio_shared_t *sh,
 
 
 static ngx_uint_t
-ngx_sio_select_in(ngx_sio_shared_t *sh, uint32_t socket,
+ngx_sio_select_present(const ngx_sio_select_t *select,
+    const ngx_sio_socket_t *so)
+{
+    if (select->at == 0) {
+        return so->state == NGX_SIO_LIVE;
+    }
+
+    return so->state != NGX_SIO_FREE
+           && so->from <= select->at && select->at < so->until;
+}
+
+
+static ngx_uint_t
+ngx_sio_select_open(const ngx_sio_select_t *select,
+    const ngx_sio_membership_t *membership)
+{
+    if (select->at == 0) {
+        return membership->until == NGX_SIO_FOREVER;
+    }
+
+    return membership->from <= select->at && select->at < membership->until;
+}
+
+
+static ngx_uint_t
+ngx_sio_select_in(ngx_sio_select_t *select, uint32_t socket,
     const ngx_sio_select_set_t *set, ngx_uint_t *work)
 {
     uint32_t               m;
+    ngx_sio_shared_t      *sh;
     ngx_sio_membership_t  *membership;
+
+    sh = select->zone->shared;
 
     if (ngx_sio_select_has(set->sockets, set->nsockets, socket)) {
         return 1;
@@ -392,7 +459,7 @@ ngx_sio_select_in(ngx_sio_shared_t *sh, uint32_t socket,
         membership = &sh->memberships[m];
         (*work)++;
 
-        if (membership->until == NGX_SIO_FOREVER
+        if (ngx_sio_select_open(select, membership)
             && ngx_sio_select_has(set->rooms, set->nrooms, membership->room))
         {
             return 1;

@@ -17,7 +17,8 @@
 typedef struct ngx_sio_select_s  ngx_sio_select_t;
 
 /*
- * Called under the lock with the cell of a connected socket.  NGX_OK goes on;
+ * Called under the lock with the cell of a connected socket, or, with `at`, of
+ * one that was connected at that position of the log.  NGX_OK goes on;
  * NGX_AGAIN ends the slice and gets this socket again with the next one; any
  * other code ends the selection, which returns it with this socket in `next`.
  */
@@ -34,6 +35,7 @@ struct ngx_sio_select_s {
     const sio_span_t   *except;
     ngx_uint_t          nexcept;        /* both at most NGX_SIO_TARGETS_MAX */
     ngx_uint_t          slice;          /* up to NGX_SIO_SELECT_SLICE */
+    uint64_t            at;             /* if set: who gets that record */
     ngx_sio_select_pt   handler;
     void               *data;
 
@@ -55,6 +57,12 @@ struct ngx_sio_select_s {
  * more, NGX_OK at the end, NGX_ERROR without memory, or the handler's code.
  */
 ngx_int_t ngx_sio_select(ngx_sio_select_t *select);
+
+/*
+ * Does the first slice under the caller's lock, as part of what he does there.
+ * The handler must leave `wake` alone.  Returns as above.
+ */
+ngx_int_t ngx_sio_select_locked(ngx_sio_select_t *select);
 
 
 #endif /* _NGX_SIO_SELECT_H_INCLUDED_ */

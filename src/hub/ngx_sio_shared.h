@@ -13,7 +13,7 @@
 
 
 #include "ngx_sio_stats.h"
-#include "ngx_sio_types.h"
+#include "ngx_sio_types_api.h"
 #include "sio_ring.h"
 
 
@@ -75,6 +75,7 @@ typedef struct {
     ngx_sio_pool_t         block_pool;
     ngx_sio_pool_t         tally_pool;
     ngx_sio_pool_t         revocation_pool;
+    ngx_sio_pool_t         pending_pool;
 
     ngx_sio_session_t     *sessions;
     ngx_sio_socket_t      *sockets;
@@ -84,6 +85,13 @@ typedef struct {
     ngx_sio_block_t       *blocks;
     ngx_sio_tally_t       *tallies;
     ngx_sio_revocation_t  *revocations;
+    ngx_sio_pending_t     *pendings;
+
+    ngx_sio_key_t         *keys;
+    uint32_t              *key_hash;
+    uint32_t               key_size;    /* cells; cell 0 is never used */
+    uint32_t               key_mask;    /* buckets - 1 */
+    uint32_t               key_last;    /* the newest one */
 
     uint32_t              *session_hash;
     uint32_t              *socket_hash;

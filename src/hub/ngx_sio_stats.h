@@ -33,6 +33,10 @@ typedef struct {
     ngx_atomic_t   records;             /* appended to the log */
     ngx_atomic_t   deliveries;          /* of events, to sockets */
     ngx_atomic_t   volatile_dropped;
+    ngx_atomic_t   duplicates;          /* emits known by their key */
+    ngx_atomic_t   keys_evicted;        /* before their time */
+    ngx_atomic_t   acks;                /* of clients, to events of the API */
+    ngx_atomic_t   acks_dropped;        /* that nobody waits for */
     ngx_atomic_t   slow_closed;         /* over socketio_send_buffer */
     ngx_atomic_t   overruns;            /* readers lapped by the log */
     ngx_atomic_t   pings_timed_out;

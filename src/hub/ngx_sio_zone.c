@@ -23,6 +23,11 @@
 #define NGX_SIO_TALLIES_PER_4      10   /* of all addresses and all users */
 #define NGX_SIO_TALLIES_MORE       64   /* of endpoints */
 
+/* Shares of the API's tables, taken off first. */
+#define NGX_SIO_KEYS_SHARE         32           /* a 32nd of the zone */
+#define NGX_SIO_PENDINGS_SHARE     128
+#define NGX_SIO_PENDINGS_MAX       (1 << 20)    /* ids are below 2^53 */
+
 /* Revoked tokens come on top, a cell for each so many bytes of the zone. */
 #define NGX_SIO_REVOCATION_SHARE   4096
 #define NGX_SIO_REVOCATIONS_MIN    64
@@ -35,6 +40,7 @@
 static ngx_int_t ngx_sio_zone_init(ngx_shm_zone_t *shm_zone, void *data);
 static ngx_int_t ngx_sio_zone_carve(ngx_sio_zone_t *zone);
 static uint32_t ngx_sio_zone_revocations(ngx_sio_zone_t *zone);
+static void ngx_sio_zone_carve_api(ngx_sio_zone_t *zone, u_char **p);
 static void ngx_sio_zone_pool(ngx_sio_pool_t *pool, uint32_t size);
 static void *ngx_sio_zone_take(u_char **p, size_t n);
 static void ngx_sio_lock_wait(ngx_sio_zone_t *zone);
@@ -75,6 +81,8 @@ ngx_sio_zone_add(ngx_conf_t *cf, ngx_sio_zone_t *zone, void *tag)
     zone->shm_zone->init = ngx_sio_zone_init;
     zone->shm_zone->data = zone;
     zone->log = &cf->cycle->new_log;
+
+    ngx_rbtree_init(&zone->asks, &zone->no_ask, ngx_rbtree_insert_value);
 
     return zone;
 }
@@ -132,6 +140,7 @@ ngx_sio_zone_carve(ngx_sio_zone_t *zone)
     end = p + left;
 
     sh = ngx_sio_zone_take(&p, sizeof(ngx_sio_shared_t));
+    zone->shared = sh;
     sh->size = left;
     sh->stats = ngx_sio_zone_take(&p, (NGX_SIO_SLOTS + 1)
                                       * sizeof(ngx_sio_stats_t));
@@ -150,6 +159,8 @@ ngx_sio_zone_carve(ngx_sio_zone_t *zone)
     sh->revocation_mask = buckets - 1;
     sh->revocations = ngx_sio_zone_take(&p, n * sizeof(ngx_sio_revocation_t));
     sh->revocation_hash = ngx_sio_zone_take(&p, buckets * 4);
+
+    ngx_sio_zone_carve_api(zone, &p);
 
     /* four hashes of at most one bucket for each two cells */
     quad = 4 * sizeof(ngx_sio_session_t)
@@ -212,7 +223,6 @@ ngx_sio_zone_carve(ngx_sio_zone_t *zone)
 #endif
 
     zone->slab->data = sh;
-    zone->shared = sh;
     zone->stats = sh->stats + NGX_SIO_SLOTS;
 
     return NGX_OK;
@@ -230,6 +240,35 @@ ngx_sio_zone_revocations(ngx_sio_zone_t *zone)
     /* cell 0 is never used */
 
     return ngx_min(n, NGX_SIO_REVOCATIONS_MAX) + 1;
+}
+
+
+static void
+ngx_sio_zone_carve_api(ngx_sio_zone_t *zone, u_char **p)
+{
+    size_t             n;
+    uint32_t           buckets;
+    ngx_sio_shared_t  *sh;
+
+    sh = zone->shared;
+
+    n = zone->size / NGX_SIO_KEYS_SHARE;
+    sh->key_size = n / (sizeof(ngx_sio_key_t) + sizeof(uint32_t));
+
+    for (buckets = 1; buckets * 2 <= sh->key_size; buckets *= 2) {
+        /* void */
+    }
+
+    sh->key_mask = buckets - 1;
+    sh->key_hash = ngx_sio_zone_take(p, buckets * sizeof(uint32_t));
+    sh->keys = ngx_sio_zone_take(p, sh->key_size * sizeof(ngx_sio_key_t));
+
+    n = zone->size / NGX_SIO_PENDINGS_SHARE / sizeof(ngx_sio_pending_t);
+
+    ngx_sio_zone_pool(&sh->pending_pool, ngx_min(n, NGX_SIO_PENDINGS_MAX));
+
+    sh->pendings = ngx_sio_zone_take(p, sh->pending_pool.size
+                                        * sizeof(ngx_sio_pending_t));
 }
 
 

@@ -542,11 +542,6 @@ function refusals() {
 
     rows(422, [['{"event":"conn\\u0065ct"}', 'event']]);
 
-    rows(501, [
-        [{ event: 'e', ack: { timeout: 100 } }, 'ack', 'not_implemented'],
-        [{ event: 'e', id: 'k1' }, 'id', 'not_implemented'],
-    ]);
-
     test('400: bytes that are no UTF-8', async () => {
         for (const bad of [[0xff], [0xc0, 0x80], [0xed, 0xa0, 0x80],
                            [0xe2, 0x82], [0xf4, 0x90, 0x80, 0x80]])

@@ -435,7 +435,7 @@ function suite(workers) {
                 { rooms, event: 'e', namespace: '/no' },
                 { op: 'nothing' },
                 { op: 'serverSideEmit' },
-                { rooms, event: 'e', id: 'k' },
+                { rooms, event: 'e', ack: {} },
                 { rooms, event: 'e', data: 2 },
             ]);
 
