@@ -17,12 +17,13 @@ run = t/run --results $(out)/results
 
 proto = $(wildcard src/proto/*.c)
 jwt = $(wildcard src/jwt/*.c)
+adapter = $(wildcard src/cluster/sio_adapter*.c)
 units = $(patsubst t/unit/%.c,$(out)/unit/%,$(wildcard t/unit/*$(T)*.c))
 fuzzers = $(patsubst t/fuzz/%.c,$(out)/fuzz/%,$(wildcard t/fuzz/*$(T)*.c))
 e2e = $(wildcard t/e2e/*$(T)*.test.mjs)
 workers = $(wildcard t/workers/*$(T)*.test.mjs)
 
-includes = -Isrc/proto -Isrc/jwt -It/lib
+includes = -Isrc/proto -Isrc/jwt -Isrc/cluster -It/lib
 sanitize = -fsanitize=address,undefined -fno-sanitize-recover=all \
 	-fno-omit-frame-pointer
 cflags = -std=c11 -g -O1 -Wall -Wextra -Wpedantic -Werror -MMD -MP \
@@ -118,8 +119,9 @@ unit: $(units)
 
 $(out)/proto.a: $(patsubst src/%.c,$(out)/%.o,$(proto))
 $(out)/jwt.a: $(patsubst src/%.c,$(out)/%.o,$(jwt))
+$(out)/adapter.a: $(patsubst src/%.c,$(out)/%.o,$(adapter))
 
-$(out)/proto.a $(out)/jwt.a:
+$(out)/proto.a $(out)/jwt.a $(out)/adapter.a:
 	@rm -f $@
 	@ar rcs $@ $^
 
@@ -135,6 +137,13 @@ $(out)/unit/sio_jwt: more = $(out)/jwt.a
 $(out)/unit/sio_jwt: $(out)/jwt.a
 $(out)/fuzz/sio_jwt: more = $(jwt)
 $(out)/fuzz/sio_jwt: $(jwt)
+
+# Those of the codec in src/cluster likewise.
+$(out)/unit/sio_adapter $(out)/fuzz/sio_adapter: libs = -lmsgpackc
+$(out)/unit/sio_adapter: more = $(out)/adapter.a
+$(out)/unit/sio_adapter: $(out)/adapter.a
+$(out)/fuzz/sio_adapter: more = $(adapter)
+$(out)/fuzz/sio_adapter: $(adapter)
 
 
 $(out)/unit/%: t/unit/%.c $(out)/proto.a Makefile

@@ -13,12 +13,14 @@ PLAIN_HEADERS = {'stddef.h', 'stdint.h', 'stdbool.h', 'string.h', 'limits.h',
                  'inttypes.h', 'stdarg.h', 'errno.h', 'ctype.h', 'math.h',
                  'float.h', 'assert.h', 'stdalign.h'}
 PREFIXES = {'proto': 'sio_', 'jwt': 'sio_jwt', 'hub': 'ngx_sio_',
-            'engine': 'ngx_sio_', 'http': 'ngx_http_sio_'}
+            'cluster': ('ngx_sio_', 'sio_adapter'), 'engine': 'ngx_sio_',
+            'http': 'ngx_http_sio_'}
 
 # What the files of a layer may include, besides their own layer's.
 BELOW = {'proto': (), 'jwt': ('proto',), 'hub': ('proto',),
+         'cluster': ('proto', 'hub'),
          'engine': ('proto', 'jwt', 'hub'),
-         'http': ('proto', 'jwt', 'hub', 'engine')}
+         'http': ('proto', 'jwt', 'hub', 'cluster', 'engine')}
 
 COLUMNS = 80
 C_LINES = 600
@@ -52,7 +54,7 @@ def includes(top, path):
 
 
 def layers(top):
-    """Includes lead downwards: http, engine, hub or jwt, proto."""
+    """Includes lead downwards: http, engine or cluster, hub or jwt, proto."""
     paths = source.c_files(top, ('src',))
     place = {os.path.basename(x): x for x in paths}
     graph = {}
@@ -67,7 +69,8 @@ def layers(top):
             continue
 
         if not name.startswith(PREFIXES[own]):
-            yield path, 1, f'files of src/{own} are called {PREFIXES[own]}*'
+            yield (path, 1, f'files of src/{own} are called '
+                   f'{PREFIXES[own]}*')
 
         graph[path] = []
 
@@ -88,6 +91,10 @@ def layers(top):
                 yield (path, line, f'src/proto is plain C: it may include '
                        f'its own files and {", ".join(sorted(PLAIN_HEADERS))}'
                        f', not {want}')
+
+            elif path.startswith('src/cluster/sio_') \
+                    and want.startswith('ngx_'):
+                yield path, line, f'the codec knows no nginx: not {want}'
 
             elif own == 'jwt' and want.startswith('ngx_'):
                 yield path, line, f'src/jwt knows no nginx: not {want}'

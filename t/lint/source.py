@@ -7,7 +7,7 @@ import os
 import re
 import subprocess
 
-LAYERS = ['proto', 'jwt', 'hub', 'engine', 'http']
+LAYERS = ['proto', 'jwt', 'hub', 'cluster', 'engine', 'http']
 C_FOLDERS = ['src', 't/unit', 't/fuzz', 't/lib', 't/bench', 'bench']
 
 
