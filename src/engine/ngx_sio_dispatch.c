@@ -87,11 +87,11 @@ ngx_sio_dispatch_text(ngx_sio_peer_t *peer, sio_span_t text)
     case SIO_EVENT:
         return ngx_sio_dispatch_event(presence, &packet, NULL);
 
-    case SIO_BINARY_EVENT:
-        return ngx_sio_partial_begin(peer, text, &packet);
+    case SIO_ACK:
+        return ngx_sio_answer(presence, &packet, NULL);
 
     default:
-        return ngx_sio_answer(presence, &packet, NULL);
+        return ngx_sio_partial_begin(peer, text, &packet);
     }
 }
 
@@ -161,12 +161,18 @@ ngx_sio_dispatch_complete(ngx_sio_peer_t *peer)
     ngx_sio_partial_t   *partial;
     ngx_sio_presence_t  *presence;
 
+    rc = NGX_OK;
+
     partial = ngx_sio_partial_take(peer);
     presence = ngx_sio_dispatch_presence(peer, partial->packet.nsp);
 
-    rc = presence ? ngx_sio_dispatch_event(presence, &partial->packet,
-                                           partial->attachments)
-                  : NGX_OK;
+    if (presence && partial->packet.type == SIO_BINARY_ACK) {
+        rc = ngx_sio_answer(presence, &partial->packet, partial->attachments);
+
+    } else if (presence) {
+        rc = ngx_sio_dispatch_event(presence, &partial->packet,
+                                    partial->attachments);
+    }
 
     ngx_sio_partial_free(partial);
 

@@ -143,6 +143,75 @@ run('answers of clients', { workers: 4 }, (state) => {
         session.close();
     });
 
+    test('binary answers', async () => {
+        const { ask, nginx, open } = state;
+        const modes = ['websocket', 'polling', 'upgrade'];
+        const clients = await Promise.all(modes.map((mode) =>
+            connect(nginx, { mode })));
+        const data = [Buffer.from([1, 2, 3]), Buffer.alloc(0),
+                      Buffer.alloc(70000, 7)];
+        const silent = await open();
+
+        clients.forEach((socket, i) => {
+            socket.on('q', (ack) => ack({ i, b: data[i] }, data[0]));
+            socket.on('mixed', (ack) => ack(i === 1 ? data[0] : i));
+        });
+
+        const ids = clients.map((socket) => socket.id);
+        const all = await ask({ rooms: ids });
+
+        assert.equal(all.missing, 0);
+
+        for (const [n, { i, b }] of all.responses.entries()) {
+            assert.deepEqual(b, { _placeholder: true, num: 0 });
+            assert.deepEqual(all.attachments[n].map((text) =>
+                Buffer.from(text, 'base64')), [data[i], data[0]]);
+        }
+
+        const mixed = await ask({ rooms: ids, event: 'mixed' });
+        const at = mixed.responses.findIndex((v) => typeof v === 'object');
+
+        assert.deepEqual(mixed.attachments,
+                         [0, 1, 2].map((n) => n === at ? ['AQID'] : []));
+
+        /* attachments that never come, and the next packet in their place */
+        const answer = ask({ rooms: silent.id });
+        const q = await question(silent);
+
+        await silent.send(`461-${q.id}[{"_placeholder":true,"num":0}]`);
+        await silent.send(`43${q.id}["instead"]`);
+
+        const { responses, missing } = await answer;
+
+        assert.deepEqual(responses, []);
+        assert.equal(missing, 1);
+        closeAll();
+    });
+
+    for (const transport of TRANSPORTS) {
+        test(`binary packets of ids made up over ${transport}`, async () => {
+            const { ask, open } = state;
+            const session = await open(transport);
+
+            for (const id of ['', '1', '4294967297', '99999999999999999999']) {
+                await session.send(`462-${id}[{"_placeholder":true,"num":1}]`,
+                                   Buffer.from('a'), Buffer.from('b'));
+            }
+
+            const answer = ask({ rooms: session.id });
+            const q = await question(session);
+
+            await session.send(`462-${q.id}[{"_placeholder":true,"num":1}]`,
+                               Buffer.from('a'), Buffer.from('b'));
+
+            const { responses, attachments } = await answer;
+
+            assert.deepEqual(responses, [{ _placeholder: true, num: 1 }]);
+            assert.deepEqual(attachments, [['YQ==', 'Yg==']]);
+            await session.close();
+        });
+    }
+
     test('nobody is there', async () => {
         const answer = await state.ask({ rooms: 'room:none' });
 
