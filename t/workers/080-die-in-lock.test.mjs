@@ -19,7 +19,8 @@ const skip = MODULE === undefined ? 'TEST_NGINX_MODULE_ECHO is not set' : false;
 
 const STEP = Number(process.env.DIE_STEP ?? 5);
 const POINTS = 1000;
-const USER = token({ sub: 'user', exp: inSeconds(3600) });
+const user = (more) => token({ sub: 'user', exp: inSeconds(3600), ...more });
+const USER = user();
 
 if (skip) {
     process.stderr.write(`SKIPPED 080-die-in-lock: ${skip}\n`);
@@ -55,6 +56,15 @@ async function live(nginx) {
             await nginx.publish({ event: 'e', data: 3 });
             await ws.recv();
             await ws.send('41');
+        },
+        async () => {
+            const ws = keep(await WebSocketRaw.open(nginx.url));
+
+            await ws.connect('/', { token: user({ role: 'a' }) });
+            await ws.ack(1, ['auth:refresh',
+                             { token: user({ role: 'b', jti: 'j' }) }]);
+            await nginx.call('revoke', { jti: 'j', for: 1 });
+            await ws.recv();
         },
         async () => {
             const session = await Polling.open(nginx.url);
@@ -94,7 +104,8 @@ async function dieAt(point) {
 
     const nginx = await startNginx({
         workers: 2, binary: BINARY, module: MODULE, mayDie: true,
-        location: 'socketio_room *; socketio_ping_interval 300ms;'
+        location: 'socketio_room *; socketio_room role:${jwt.role} auto;'
+                  + 'socketio_ping_interval 300ms;'
                   + 'socketio_ping_timeout 200ms; socketio_data a=b;'
                   + 'socketio_announce join=in leave=out;'
                   + 'socketio_auth optional;'
