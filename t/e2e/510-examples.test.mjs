@@ -226,6 +226,12 @@ async function ask(socket, ...args) {
 }
 
 
+/* What a socket has heard of some event, each as its arguments. */
+const heard = (socket, name) => socket.heard.filter(([got]) => got === name)
+                                            .map(([, ...args]) => args);
+
+const names = (socket) => socket.heard.map(([name]) => name);
+
 const MIXED = ['polling', 'websocket', 'upgrade'];
 
 
@@ -323,5 +329,164 @@ example('resource-status', (it) => {
         }
 
         assert.equal(await otto.textContent('#confirmed'), '');
+    });
+});
+
+
+example('driver-tracking', (it) => {
+    const people = async (mode, ...list) => Object.fromEntries(
+        await Promise.all(list.map(
+            async (user) => [user, await it.user(user, { mode })])));
+
+    /* by polling, what is volatile comes only while a poll waits */
+    for (const mode of ['websocket', 'upgrade']) {
+        test(`a position is for the own company and admins: ${mode}`,
+            async () => {
+                const all = await people(mode, 'ada', 'dan', 'dora', 'nora',
+                                         'sam', 'pia', 'vera');
+                const tab = await it.user('nora', { mode });
+                const sent = { x: 1, y: 2, driver: 'dora', time: 0 };
+
+                assert.deepEqual(await ask(all.dan, 'position:update', sent),
+                                 { ok: true });
+                await it.settle(tab, ...Object.values(all));
+
+                for (const socket of [all.ada, all.nora, tab]) {
+                    const [[got], ...more] = heard(socket, 'position:update');
+
+                    assert.deepEqual(more, []);
+                    assert.ok(Math.abs(Date.now() - got.time) < 60000);
+                    assert.deepEqual(got, { ...sent, driver: 'dan',
+                                            time: got.time });
+                }
+
+                for (const name of ['dan', 'dora', 'sam', 'pia', 'vera']) {
+                    assert.deepEqual(all[name].heard, [], name);
+                }
+            });
+    }
+
+    test('who is no driver has no position', async () => {
+        const { ada, nora, vera } = await people('websocket', 'ada', 'nora',
+                                                 'vera');
+
+        nora.emit('position:update', { x: 1, y: 1 });
+        vera.emit('position:update', { x: 1, y: 1 });
+
+        /* what comes after it has been judged after it */
+        await ask(nora, 'message:send', { to: 'ada', text: 'a' });
+        await ask(vera, 'message:send', { to: 'ada', text: 'b' });
+        await it.settle(ada, nora, vera);
+        assert.deepEqual(names(ada), ['message:send', 'message:send']);
+    });
+
+    test('too many positions are refused', async () => {
+        const dan = await it.user('dan', { mode: 'websocket' });
+        const answers = await Promise.all(Array.from({ length: 10 }, () =>
+            ask(dan, 'position:update', { x: 1, y: 1 })));
+        const refused = answers.filter(({ ok }) => !ok);
+
+        assert.equal(answers[0].ok, true);
+        assert.ok(refused.length >= 5, `${refused.length} of 10 refused`);
+        assert.equal(refused[0].error, 'Rate limit exceeded');
+    });
+
+    test('messages between any two, under the own name', async () => {
+        const { vera, dan, ada } = await people('upgrade', 'vera', 'dan',
+                                                'ada');
+        const phone = await it.user('dan', { mode: 'polling' });
+
+        assert.deepEqual(await ask(vera, 'message:send', {
+            to: 'dan', text: 'Hello', from: 'ada', role: 'admin',
+        }), { ok: true });
+        assert.equal((await ask(vera, 'message:send', { text: 'x' })).ok,
+                     false);
+        await it.settle(vera, dan, ada, phone);
+
+        for (const socket of [dan, phone]) {
+            assert.deepEqual(socket.heard, [['message:send', {
+                to: 'dan', text: 'Hello', from: 'vera', role: 'vendor',
+            }]]);
+        }
+
+        assert.deepEqual([...vera.heard, ...ada.heard], []);
+    });
+
+    test('announcements are the admins\'', async () => {
+        const all = await people('upgrade', 'ada', 'dan', 'sam', 'pia');
+
+        all.dan.emit('announcement', { text: 'no' });
+        assert.deepEqual(await ask(all.ada, 'announcement', { text: 'yes' }),
+                         { ok: true });
+        await it.settle(...Object.values(all));
+
+        for (const socket of Object.values(all)) {
+            assert.deepEqual(socket.heard, [['announcement', {
+                text: 'yes', from: 'ada',
+            }]]);
+        }
+
+    });
+
+    test('a job reaches the driver on all devices', async () => {
+        const { dora, dan } = await people('websocket', 'dora', 'dan');
+        const phone = await it.user('dora', { mode: 'polling' });
+        const res = await it.nginx.request('POST', '/jobs', {
+            body: JSON.stringify({ driver: 'dora', place: 'the port' }),
+        });
+
+        assert.deepEqual(res.json, { devices: 2 });
+        await it.settle(dora, dan, phone);
+        assert.deepEqual(dora.heard, [['job:assigned', { place: 'the port' }]]);
+        assert.deepEqual(phone.heard, dora.heard);
+        assert.deepEqual(dan.heard, []);
+    });
+
+    test('who may watch a company', async () => {
+        const { sam, dan, ada } = await people('websocket', 'sam', 'dan',
+                                               'ada');
+
+        for (const socket of [sam, dan]) {
+            assert.equal((await ask(socket, 'join', 'company:north')).error,
+                         'Forbidden');
+        }
+
+        assert.equal((await ask(ada, 'join', 'company:north')).ok, true);
+
+        /* in both rooms, and told once */
+        await ask(dan, 'position:update', { x: 3, y: 3 });
+        await it.settle(sam, ada);
+        assert.deepEqual(names(ada), ['position:update']);
+        assert.deepEqual(sam.heard, []);
+    });
+
+    test('a reconnect needs no join', async () => {
+        const nora = await it.user('nora', { mode: 'websocket',
+                                             reconnection: true,
+                                             reconnectionDelay: 10 });
+        const dan = await it.user('dan', { mode: 'websocket' });
+        const again = once(nora, 'connect');
+
+        nora.io.engine.close();
+        await again;
+        await ask(dan, 'position:update', { x: 4, y: 4 });
+        await it.settle(nora);
+        assert.deepEqual(names(nora), ['position:update']);
+    });
+
+    test('the page', { skip }, async () => {
+        const nora = await it.page('nora');
+        const dan = await it.page('dan');
+
+        for (const page of [nora, dan]) {
+            await page.getByText('connected as').waitFor();
+        }
+
+        await dan.click('#drive');
+        await nora.locator('#map text', { hasText: 'dan' }).waitFor();
+        await nora.click('#message button');
+        await nora.getByText('sent').waitFor();
+        await dan.getByText('nora, company: Where are you?').waitFor();
+        assert.deepEqual([...nora.faults, ...dan.faults], []);
     });
 });
