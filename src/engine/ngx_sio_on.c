@@ -12,6 +12,8 @@
 
 static const ngx_sio_event_rule_t *ngx_sio_on_find(ngx_sio_event_t *event,
     ngx_sio_values_t *values);
+static ngx_uint_t ngx_sio_on_means(const ngx_sio_event_rule_t *rule,
+    sio_span_t name);
 static ngx_int_t ngx_sio_on_limit(ngx_sio_event_t *event);
 static ngx_int_t ngx_sio_on_take(ngx_sio_presence_t *presence,
     const ngx_sio_event_rule_t *rule);
@@ -58,9 +60,7 @@ ngx_sio_on_find(ngx_sio_event_t *event, ngx_sio_values_t *values)
     for (i = 0; i < events->nelts; i++) {
         rule = (ngx_sio_event_rule_t *) events->elts + i;
 
-        if (rule->when != NGX_SIO_ON_EVENT
-            || !sio_template_match(&rule->pattern.template, event->name))
-        {
+        if (!ngx_sio_on_means(rule, event->name)) {
             continue;
         }
 
@@ -78,6 +78,20 @@ ngx_sio_on_find(ngx_sio_event_t *event, ngx_sio_values_t *values)
     }
 
     return NULL;
+}
+
+
+/* A star alone is any event, even one whose name is empty. */
+
+static ngx_uint_t
+ngx_sio_on_means(const ngx_sio_event_rule_t *rule, sio_span_t name)
+{
+    const sio_template_t  *t;
+
+    t = &rule->pattern.template;
+
+    return rule->when == NGX_SIO_ON_EVENT
+           && ((t->n == 1 && t->stars) || sio_template_match(t, name));
 }
 
 

@@ -107,6 +107,7 @@ run('rules', `
         ['a block\'s own', 'a', {}, '/own', 'own'],
         ['not what is outside of a block', 'b:c', {}, '/own', null],
         ['a star', 'what ever \u{1f600}', {}, '/any', 'any'],
+        ['a star for an empty name', '', {}, '/any', 'any'],
     ];
 
     for (const [name, event, claims, namespace, room] of rows) {
