@@ -548,6 +548,10 @@ run('revoke', `
         await state.nginx.call('revoke', { user: sub });
         await state.nginx.reload();
 
+        /* the old ones still take connections, and break them off */
+        await until(() => state.nginx.workers().length === WORKERS.workers,
+                    'the old workers are gone');
+
         for (let i = 0; i < 4; i++) {
             assert.equal(await state.refusal(signed({ sub })), invalid);
         }
