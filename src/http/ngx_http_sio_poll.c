@@ -82,7 +82,7 @@ ngx_http_sio_poll(ngx_http_request_t *r, const ngx_http_sio_args_t *args)
 
     rc = ngx_http_sio_poll_try(p, &replay, ngx_exiting);
 
-    return rc == NGX_AGAIN ? ngx_http_sio_poll_park(p, &replay) : rc;
+    return rc == NGX_DECLINED ? ngx_http_sio_poll_park(p, &replay) : rc;
 }
 
 
@@ -115,7 +115,10 @@ ngx_http_sio_poll_create(ngx_http_request_t *r)
 }
 
 
-/* NGX_AGAIN: there is nothing to answer with. */
+/*
+ * NGX_DECLINED: there is nothing to answer with.  Whatever else is for nginx:
+ * NGX_AGAIN is an answer of which a part is still to be sent.
+ */
 
 static ngx_int_t
 ngx_http_sio_poll_try(ngx_http_sio_poll_t *p, const ngx_sio_replay_t *replay,
@@ -163,7 +166,7 @@ ngx_http_sio_poll_try(ngx_http_sio_poll_t *p, const ngx_sio_replay_t *replay,
         return ngx_http_sio_poll_lost(p, rc);
     }
 
-    return body->n ? ngx_http_sio_poll_answer(p, body, next) : NGX_AGAIN;
+    return body->n ? ngx_http_sio_poll_answer(p, body, next) : NGX_DECLINED;
 }
 
 
@@ -314,7 +317,7 @@ ngx_http_sio_poll_ready(ngx_sio_peer_t *peer, ngx_uint_t noop)
 
     rc = ngx_http_sio_poll_try(p, &replay, noop);
 
-    if (rc != NGX_AGAIN) {
+    if (rc != NGX_DECLINED) {
         ngx_http_sio_poll_finalize(p, rc);
         return;
     }

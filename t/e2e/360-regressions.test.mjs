@@ -56,6 +56,10 @@ function suite() {
     check('rooms of other namespaces do not make a client slow', {
         location: `${ROOMS} socketio_limit_rooms 1000;`,
     }, manyRooms);
+    check('an answer to a poll that does not go out at once', {
+        location: ROOMS, listen: ({ port }) => `127.0.0.1:${port} sndbuf=4k`,
+        api: 'client_max_body_size 8m;',
+    }, longAnswers);
     check('connecting again and again without a poll', { location: ROOMS },
           manySockets);
     check('refused joins leave nothing behind', { location: ROOMS },
@@ -293,4 +297,28 @@ async function pongWhileParked(nginx) {
     await session.send('3');
     assert.equal((await parked).body, '2');
     await session.close();
+}
+
+
+/* To a GET that has waited, and to one that finds the event there. */
+async function longAnswers(nginx) {
+    const session = await Polling.open(nginx.url);
+
+    await session.connect();
+
+    for (const waits of [true, false]) {
+        const data = (waits ? 'a' : 'b').repeat(600000);
+        const { parked } = waits ? await session.park() : {};
+
+        await nginx.publish({ event: 'e', data });
+
+        const res = await (parked ?? session.get());
+
+        assert.equal(res.status, 200);
+        assert.ok(res.body === `42["e","${data}"]`,
+                  `${res.body.length} bytes`);
+    }
+
+    assert.deepEqual(await session.ack(1, ['join', 'x']),
+                     [{ ok: true, rooms: ['x'] }]);
 }
