@@ -2,7 +2,8 @@
 /*
  * Questions and acks.  An id is a cell and the serial of its use, so that it is
  * looked up at once and void by itself when the question is closed; the serial
- * takes 32 bits of it and the cell less than 21.
+ * takes 32 bits of it and the cell less than 21.  Serials are random: who was
+ * not asked does not know them.
  */
 
 #include "ngx_sio_acks.h"
@@ -25,11 +26,15 @@ static ngx_int_t ngx_sio_ack_part(sio_span_t *packet, sio_span_t *part);
 ngx_int_t
 ngx_sio_ask_open(ngx_sio_ask_t *ask, ngx_msec_t time)
 {
-    uint32_t            cell;
+    uint32_t            cell, serial;
     ngx_sio_zone_t     *zone;
     ngx_sio_pending_t  *p;
 
     zone = ask->zone;
+
+    if (ngx_sio_random(&serial, sizeof(uint32_t)) != NGX_OK) {
+        return NGX_DECLINED;
+    }
 
     ngx_sio_lock(zone);
 
@@ -37,6 +42,7 @@ ngx_sio_ask_open(ngx_sio_ask_t *ask, ngx_msec_t time)
 
     if (cell) {
         p = &zone->shared->pendings[cell];
+        p->serial = ngx_max(serial, 1);
         p->worker = ngx_sio_self_worker;
         p->expires = ngx_current_msec + time;
 
@@ -155,15 +161,24 @@ static ngx_int_t
 ngx_sio_ack_pass_locked(ngx_sio_zone_t *zone, ngx_sio_ref_t pending,
     const ngx_sio_ack_t *ack, ngx_sio_mask_t *wake)
 {
+    ngx_sio_socket_t   *so;
     ngx_sio_payload_t   more;
     ngx_sio_pending_t  *p;
     ngx_sio_control_t   control;
 
     p = &zone->shared->pendings[pending.cell];
+    so = &zone->shared->sockets[ack->socket.cell];
 
-    if (!ngx_sio_ack_awaited(p, pending.serial)) {
+    /* a client that repeats itself must not fill the log */
+
+    if (!ngx_sio_ack_awaited(p, pending.serial)
+        || so->serial != ack->socket.serial
+        || so->answered == pending.serial)
+    {
         return NGX_DECLINED;
     }
+
+    so->answered = pending.serial;
 
     ngx_memzero(&more, sizeof(ngx_sio_payload_t));
 

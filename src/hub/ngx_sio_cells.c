@@ -124,15 +124,7 @@ ngx_sio_revocation_cell(ngx_sio_shared_t *sh)
 uint32_t
 ngx_sio_pending_cell(ngx_sio_shared_t *sh)
 {
-    uint32_t  cell;
-
-    cell = ngx_sio_take(sh, pending, ngx_sio_pending_t);
-
-    if (cell) {
-        sh->pendings[cell].serial = ++sh->serial;
-    }
-
-    return cell;
+    return ngx_sio_take(sh, pending, ngx_sio_pending_t);
 }
 
 

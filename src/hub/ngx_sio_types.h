@@ -98,7 +98,7 @@ typedef struct {
     uint32_t           claims;          /* block: JSON, or 0 */
     uint32_t           announce;        /* a ngx_sio_announce_t; 0: none */
     uint32_t           rates;           /* block: of rules, or 0 */
-    uint32_t           unused;
+    uint32_t           answered;        /* serial of a ngx_sio_pending_t */
     uint64_t           expires;         /* s since 1970, 0: never */
     uint64_t           from;            /* gets records from here */
     uint64_t           until;           /* to here; FOREVER while connected */

@@ -261,6 +261,33 @@ run('answers of clients', { workers: 4 }, (state) => {
         await Promise.all(list.map((session) => session.close()));
     });
 
+    test('a client that goes on answering writes nothing', async () => {
+        const { ask, dropped, nginx, open } = state;
+        const [one, two] = await Promise.all([open(), open()]);
+        const before = await dropped();
+        const { acks } = (await nginx.status()).counters;
+        const answer = ask({ rooms: [one.id, two.id] });
+        const q = await question(one);
+        const last = await question(two);
+
+        await q.answer('["first"]');
+
+        const records = async () => (await nginx.status()).counters.records;
+        const known = await until(async () =>
+            (await nginx.status()).counters.acks > acks && records(),
+                                  'an ack');
+
+        for (let i = 0; i < 20; i++) {
+            await q.answer(`["${'x'.repeat(10000)}"]`);
+        }
+
+        await until(async () => await dropped() - before === 20, 'drops');
+        assert.equal(await records(), known);
+        await last.answer('["last"]');
+        assert.deepEqual((await answer).responses, ['first', 'last']);
+        [one, two].forEach((session) => session.close());
+    });
+
     test('only whose turn it is, and once', async () => {
         const { ask, dropped, open } = state;
         const [one, two, other] = await Promise.all([open(), open('polling'),
