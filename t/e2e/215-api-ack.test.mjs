@@ -4,7 +4,9 @@
  */
 
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import http from 'node:http';
+import net from 'node:net';
 import { after, before, describe, test } from 'node:test';
 
 import { closeAll, connect } from '../lib/client.mjs';
@@ -723,6 +725,36 @@ run('workers that die and leave', { workers: 2 }, (state) => {
 
         agent.destroy();
         list.forEach((session) => session.close());
+    });
+
+    test('a worker that leaves asks nobody', async () => {
+        const { nginx } = state;
+
+        for (const [more, status] of [[{ ack: {} }, 503], [{}, 200]]) {
+            const body = JSON.stringify({ event: 'e', ...more });
+            const left = () =>
+                nginx.logs().split('gracefully shutting down').length;
+            const before = left();
+            const socket = net.connect(nginx.port, '127.0.0.1');
+            let text = '';
+
+            socket.on('data', (chunk) => { text += chunk; });
+            socket.write('POST /socketio/emit HTTP/1.1\r\nHost: x\r\n'
+                         + 'Content-Type: application/json\r\n'
+                         + 'Expect: 100-continue\r\n'
+                         + `Content-Length: ${body.length}\r\n\r\n`);
+            await until(() => text.includes('100 Continue'), 'a worker');
+            await nginx.reload();
+            await until(() => left() - before === 2, 'old workers leave');
+            text = '';
+            socket.write(body);
+            await once(socket, 'close');
+
+            assert.match(text, new RegExp(`^HTTP/1.1 ${status} `));
+            assert.equal(/\r\nRetry-After: 1\r\n/.test(text), status === 503);
+            assert.equal(text.includes('"code":"draining"'), status === 503);
+            await until(() => nginx.workers().length === 2, 'they are gone');
+        }
     });
 
     test('a reload moves the clients, the answer comes', async () => {
