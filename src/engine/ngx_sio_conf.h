@@ -83,6 +83,7 @@ typedef struct {
     ngx_uint_t             limit_connections;   /* sessions; 0: off */
     ngx_uint_t             limit_address;   /* those of one address; 0: off */
     sio_rate_t             limit_connects;  /* handshakes; 0: off */
+    ngx_uint_t             forward_queue;   /* calls of a worker at a time */
     ngx_uint_t             auth;            /* some namespace wants tokens */
     ngx_sio_namespace_conf_t  defaults;     /* the location's own rules */
     ngx_array_t           *namespaces;      /* of ngx_sio_namespace_conf_t *,

@@ -5,6 +5,7 @@
  */
 
 #include "ngx_sio_acks.h"
+#include "ngx_sio_connect.h"
 #include "ngx_sio_control.h"
 #include "ngx_sio_dispatch.h"
 
@@ -47,6 +48,10 @@ ngx_sio_control(ngx_sio_reader_t *reader, const ngx_sio_record_view_t *view)
     case NGX_SIO_CTL_JOIN:
     case NGX_SIO_CTL_LEAVE:
         ngx_sio_control_rooms(reader, &control, view->head.ring.position);
+        break;
+
+    case NGX_SIO_CTL_CONNECTED:
+        ngx_sio_connect_opened(reader, &control);
         break;
 
     case NGX_SIO_CTL_DISCONNECT:

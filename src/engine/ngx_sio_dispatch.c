@@ -7,8 +7,10 @@
 
 #include "ngx_sio_answer.h"
 #include "ngx_sio_auth.h"
+#include "ngx_sio_connect.h"
 #include "ngx_sio_data.h"
 #include "ngx_sio_dispatch.h"
+#include "ngx_sio_forward.h"
 #include "ngx_sio_limit.h"
 #include "ngx_sio_membership.h"
 #include "ngx_sio_on.h"
@@ -208,13 +210,12 @@ ngx_sio_dispatch_connect(ngx_sio_peer_t *peer, const sio_packet_t *packet)
 {
     u_char                     head[NGX_SIO_NAMESPACE_NAME_MAX + 32];
     ngx_int_t                  rc;
-    sio_span_t                 none, message;
+    sio_span_t                 message;
     ngx_sio_zone_t            *zone;
     ngx_sio_connect_t          connect;
     ngx_sio_namespace_conf_t  *nc;
 
     zone = peer->reader->zone;
-    ngx_memzero(&none, sizeof(sio_span_t));
 
     if (ngx_sio_dispatch_presence(peer, packet->nsp) != NULL) {
         return NGX_ERROR;
@@ -252,23 +253,20 @@ ngx_sio_dispatch_connect(ngx_sio_peer_t *peer, const sio_packet_t *packet)
         return NGX_OK;
     }
 
-    connect.announce = nc->announce.id;
-    connect.user = ngx_sio_limit_user(connect.claims);
-    connect.limit_user = nc->limit_sockets;
+    rc = ngx_sio_forward_connect(peer, nc, packet, &connect);
 
-    ngx_sio_membership_connect(nc, &connect);
+    if (rc == NGX_BUSY) {
+        ngx_sio_dispatch_refuse(peer, packet->nsp,
+                                sio_span("Service unavailable"));
+        return NGX_OK;
+    }
 
-#if (NGX_PCRE)
-    connect.limit = nc->regex ? peer->endpoint->limit_namespaces : 0;
-#endif
+    if (rc != NGX_DECLINED) {
+        return rc;
+    }
 
-    connect.answer.text[0].p = head;
-    connect.answer.text[0].n = sio_packet_write_head(head, SIO_CONNECT, 0,
-                                                     packet->nsp, none);
-    connect.answer.text[1] = sio_span("{\"sid\":\"");
-    connect.answer.text[2].p = connect.id;
-    connect.answer.text[2].n = NGX_SIO_ID_LEN;
-    connect.answer.text[3] = sio_span("\"}");
+    ngx_sio_connect_prepare(peer->endpoint, nc, &connect);
+    ngx_sio_connect_answer(&connect, head);
 
     /* the answer goes out before anything that the socket is to get */
 

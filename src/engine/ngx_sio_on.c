@@ -1,9 +1,11 @@
 
 /*
  * Finds the rule of an event and sees that its limit is kept.  Rules themselves
- * are carried out elsewhere, relays in ngx_sio_relay.c.
+ * are carried out elsewhere, relays in ngx_sio_relay.c, forwards
+ * in ngx_sio_forward.c.
  */
 
+#include "ngx_sio_forward.h"
 #include "ngx_sio_membership.h"
 #include "ngx_sio_on.h"
 #include "ngx_sio_rates.h"
@@ -36,6 +38,11 @@ ngx_sio_on_event(ngx_sio_event_t *event)
     }
 
     if (event->rule->limit.rate && ngx_sio_on_limit(event) != NGX_OK) {
+        return NGX_OK;
+    }
+
+    if (event->rule->action == NGX_SIO_ON_FORWARD) {
+        ngx_sio_forward_event(event);
         return NGX_OK;
     }
 

@@ -20,6 +20,7 @@ struct ngx_sio_reader_s {
     ngx_sio_index_t         sockets;        /* presences */
     ngx_sio_index_t         rooms;          /* audiences */
     ngx_sio_index_t         namespaces;     /* audiences */
+    ngx_sio_index_t         lanes;          /* calls, by socket's cell */
 
     ngx_queue_t             all[4];         /* peers by kind */
     ngx_uint_t              n[4];

@@ -7,7 +7,7 @@
 #include "ngx_http_sio_api_ack.h"
 #include "ngx_http_sio_api_args.h"
 #include "ngx_http_sio_api_operations.h"
-#include "sio_base64.h"
+#include "ngx_http_sio_api_emit.h"
 #include "sio_packet.h"
 
 
@@ -27,16 +27,14 @@ typedef struct {
 } ngx_http_sio_api_event_t;
 
 
+static ngx_int_t ngx_http_sio_api_emit_read(ngx_http_sio_api_op_t *op,
+    ngx_http_sio_api_event_t *e);
 static ngx_int_t ngx_http_sio_api_event(ngx_http_sio_api_op_t *op,
     ngx_http_sio_api_event_t *e);
 static ngx_int_t ngx_http_sio_api_arguments(ngx_http_sio_api_op_t *op,
     ngx_http_sio_api_event_t *e);
 static ngx_int_t ngx_http_sio_api_flags(ngx_http_sio_api_op_t *op,
     ngx_http_sio_api_event_t *e);
-static ngx_int_t ngx_http_sio_api_attachments(ngx_http_sio_api_op_t *op,
-    ngx_http_sio_api_event_t *e);
-static ngx_int_t ngx_http_sio_api_attachment(ngx_http_sio_api_op_t *op,
-    const sio_json_t *v, sio_span_t *attachment);
 static ngx_int_t ngx_http_sio_api_raw(ngx_http_sio_api_op_t *op);
 static ngx_int_t ngx_http_sio_api_raw_pair(ngx_http_sio_api_op_t *op,
     sio_span_t name, sio_span_t value);
@@ -60,40 +58,95 @@ ngx_http_sio_api_emit(ngx_http_sio_api_op_t *op)
         return ngx_http_sio_api_raw(op);
     }
 
-    ngx_memzero(&e, sizeof(ngx_http_sio_api_event_t));
+    rc = ngx_http_sio_api_emit_read(op, &e);
+
+    return rc == NGX_OK ? ngx_http_sio_api_publish(op, &e) : rc;
+}
+
+
+ngx_int_t
+ngx_http_sio_api_emit_check(ngx_http_sio_api_op_t *op)
+{
+    size_t                     n;
+    ngx_int_t                  rc;
+    ngx_uint_t                 i;
+    ngx_http_sio_api_event_t  *e;
+
+    e = ngx_palloc(op->pool, sizeof(ngx_http_sio_api_event_t));
+    if (e == NULL) {
+        return NGX_ERROR;
+    }
+
+    op->state = e;
+
+    rc = ngx_http_sio_api_emit_read(op, e);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    n = 64 + op->namespace.n + e->event.n + e->args.n;
+
+    for (i = 0; i < e->nattachments; i++) {
+        n += 4 + e->attachments[i].n;
+    }
+
+    if (ngx_sio_log_fits(op->zone, n)) {
+        return NGX_OK;
+    }
+
+    return ngx_http_sio_api_fail(op, NGX_HTTP_SIO_API_TOO_LARGE,
+                                 "larger than an eighth of the log", "");
+}
+
+
+ngx_int_t
+ngx_http_sio_api_emit_publish(ngx_http_sio_api_op_t *op)
+{
+    return ngx_http_sio_api_publish(op, op->state);
+}
+
+
+static ngx_int_t
+ngx_http_sio_api_emit_read(ngx_http_sio_api_op_t *op,
+    ngx_http_sio_api_event_t *e)
+{
+    ngx_int_t  rc;
+
+    ngx_memzero(e, sizeof(ngx_http_sio_api_event_t));
 
     rc = ngx_http_sio_api_read(op);
 
     if (rc == NGX_OK) {
-        rc = ngx_http_sio_api_event(op, &e);
+        rc = ngx_http_sio_api_event(op, e);
     }
 
     if (rc == NGX_OK) {
-        rc = ngx_http_sio_api_flags(op, &e);
+        rc = ngx_http_sio_api_flags(op, e);
     }
 
     if (rc == NGX_OK) {
-        rc = ngx_http_sio_api_ack_time(op, &e.ack);
+        rc = ngx_http_sio_api_ack_time(op, &e->ack);
     }
 
-    if (rc == NGX_OK && e.ack && e.flags == NGX_SIO_VOLATILE) {
+    if (rc == NGX_OK && e->ack && e->flags == NGX_SIO_VOLATILE) {
         rc = ngx_http_sio_api_fail(op, NGX_HTTP_SIO_API_MALFORMED,
                                    "a volatile event has no acks", "ack");
     }
 
     if (rc == NGX_OK) {
-        rc = ngx_http_sio_api_key(op, &e.key);
+        rc = ngx_http_sio_api_key(op, &e->key);
     }
 
     if (rc == NGX_OK) {
-        rc = ngx_http_sio_api_arguments(op, &e);
+        rc = ngx_http_sio_api_arguments(op, e);
     }
 
     if (rc == NGX_OK) {
-        rc = ngx_http_sio_api_attachments(op, &e);
+        rc = ngx_http_sio_api_attachments(op, &e->checked, e->attachments,
+                                          &e->nattachments);
     }
 
-    return rc == NGX_OK ? ngx_http_sio_api_publish(op, &e) : rc;
+    return rc;
 }
 
 
@@ -207,101 +260,6 @@ ngx_http_sio_api_arguments(ngx_http_sio_api_op_t *op,
     }
 
     return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_sio_api_attachments(ngx_http_sio_api_op_t *op,
-    ngx_http_sio_api_event_t *e)
-{
-    ngx_int_t           rc;
-    ngx_uint_t          i;
-    sio_json_t         *v;
-    sio_json_iter_t     it;
-    sio_json_member_t   m;
-
-    v = &op->value[NGX_HTTP_SIO_API_ATTACHMENTS];
-
-    if (v->kind == SIO_JSON_NONE) {
-        return NGX_OK;
-    }
-
-    if (v->kind != SIO_JSON_ARRAY) {
-        return ngx_http_sio_api_fail(op, NGX_HTTP_SIO_API_MALFORMED,
-                                     "must be an array", "attachments");
-    }
-
-    sio_json_iter(&it, v);
-
-    for (i = 0; sio_json_next(&it, &m); i++) {
-
-        if (i == SIO_ATTACHMENTS_MAX) {
-            return ngx_http_sio_api_fail(op, NGX_HTTP_SIO_API_MALFORMED,
-                                         "more than 10 attachments",
-                                         "attachments");
-        }
-
-        rc = ngx_http_sio_api_attachment(op, &m.value, &e->attachments[i]);
-
-        if (rc == NGX_DECLINED) {
-            return ngx_http_sio_api_fail(op, NGX_HTTP_SIO_API_MALFORMED,
-                                         "must be a string of base64",
-                                         "attachments[%ui]", i);
-        }
-
-        if (rc != NGX_OK) {
-            return rc;
-        }
-    }
-
-    if (i > 0 && e->checked.kind != SIO_JSON_NONE
-        && !sio_packet_placeholders(&e->checked, i))
-    {
-        return ngx_http_sio_api_fail(op, NGX_HTTP_SIO_API_MALFORMED,
-                                     "placeholder without its attachment",
-                                     "attachments");
-    }
-
-    e->nattachments = i;
-
-    return NGX_OK;
-}
-
-
-/* Returns NGX_DECLINED for what is no base64. */
-
-static ngx_int_t
-ngx_http_sio_api_attachment(ngx_http_sio_api_op_t *op, const sio_json_t *v,
-    sio_span_t *attachment)
-{
-    u_char      *p;
-    sio_span_t   text;
-
-    if (v->kind != SIO_JSON_STRING) {
-        return NGX_DECLINED;
-    }
-
-    /* some encoders write the slashes of base64 as \/ */
-
-    if (ngx_http_sio_api_string(op, v, &text) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    /* a length without its padding looks like an attachment that was cut */
-
-    if (text.n % 4 != 0) {
-        return NGX_DECLINED;
-    }
-
-    p = ngx_pnalloc(op->pool, sio_base64_decoded_size(text.n) + 1);
-    if (p == NULL) {
-        return NGX_ERROR;
-    }
-
-    attachment->p = p;
-
-    return sio_base64_decode(p, text, &attachment->n) == SIO_OK
-           ? NGX_OK : NGX_DECLINED;
 }
 
 

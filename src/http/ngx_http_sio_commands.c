@@ -43,6 +43,11 @@ static ngx_http_sio_range_t  ngx_http_sio_namespace_limits = {
 };
 
 
+static ngx_http_sio_range_t  ngx_http_sio_queues = {
+    ngx_http_sio_check_range, 1, 1000000, "must be 1 to 1000000"
+};
+
+
 static ngx_http_sio_range_t  ngx_http_sio_data_limits = {
     ngx_http_sio_check_range, 256, 65536, "must be 256 to 64k"
 };
@@ -94,6 +99,13 @@ ngx_command_t  ngx_http_sio_commands[] = {
       NGX_HTTP_LOC_CONF_OFFSET,
       ngx_http_sio_endpoint_field(limit_namespaces),
       &ngx_http_sio_namespace_limits },
+
+    { ngx_string("socketio_forward_queue"),
+      NGX_HTTP_SIO_ANY|NGX_CONF_TAKE1,
+      ngx_conf_set_num_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      ngx_http_sio_endpoint_field(forward_queue),
+      &ngx_http_sio_queues },
 
     { ngx_string("socketio_ping_interval"),
       NGX_HTTP_SIO_ANY|NGX_CONF_TAKE1,

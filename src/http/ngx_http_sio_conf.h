@@ -52,7 +52,14 @@ typedef struct {
                                                socketio_namespace, unmerged */
     ngx_str_t              zone_name;       /* of socketio */
     ngx_array_t           *token_sources;   /* ngx_http_sio_token_source_t */
+    ngx_http_conf_ctx_t   *ctx;             /* of the location, for calls */
 } ngx_http_sio_loc_conf_t;
+
+
+/* The location of an endpoint, which is a part of its configuration. */
+#define ngx_http_sio_endpoint_conf(e)                                         \
+    ((ngx_http_sio_loc_conf_t *)                                              \
+     ((u_char *) (e) - offsetof(ngx_http_sio_loc_conf_t, endpoint)))
 
 
 extern ngx_module_t  ngx_socketio_module;

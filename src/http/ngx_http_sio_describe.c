@@ -40,6 +40,7 @@ static ngx_str_t  ngx_http_sio_describe_names[] = {
     ngx_string("x-forwarded-for"),
     ngx_string("x-real-ip"),
     ngx_string("x-request-id"),
+    ngx_string("traceparent"),
     ngx_null_string
 };
 

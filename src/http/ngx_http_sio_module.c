@@ -6,6 +6,7 @@
  * engine.
  */
 
+#include "ngx_http_sio_call.h"
 #include "ngx_http_sio_setters.h"
 #include "ngx_sio_worker.h"
 
@@ -117,6 +118,7 @@ ngx_http_sio_create_loc_conf(ngx_conf_t *cf)
     endpoint->max_payload = NGX_CONF_UNSET_SIZE;
     endpoint->limit_namespaces = NGX_CONF_UNSET_UINT;
     ngx_http_sio_limits_unset(endpoint);
+    endpoint->forward_queue = NGX_CONF_UNSET_UINT;
     ngx_http_sio_namespace_unset(&endpoint->defaults);
 
     return conf;
@@ -175,6 +177,7 @@ ngx_http_sio_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         /* if{} and limit_except{} are the location that they stand in */
 
         conf->endpoint = prev->endpoint;
+        conf->ctx = prev->ctx;
 
         if (clcf->lmt_excpt && clcf->handler == NULL
             && conf->endpoint.zone != NULL)
@@ -203,6 +206,7 @@ ngx_http_sio_merge_endpoint(ngx_sio_endpoint_t *prev, ngx_sio_endpoint_t *conf)
     ngx_conf_merge_uint_value(conf->limit_namespaces, prev->limit_namespaces,
                               1000);
     ngx_http_sio_limits_merge(prev, conf);
+    ngx_conf_merge_uint_value(conf->forward_queue, prev->forward_queue, 1000);
 }
 
 
@@ -331,6 +335,8 @@ ngx_http_sio_init_process(ngx_cycle_t *cycle)
     {
         return NGX_OK;
     }
+
+    ngx_http_sio_call_register();
 
     return ngx_sio_worker_init(cycle, &smcf->zones, smcf->drain);
 }

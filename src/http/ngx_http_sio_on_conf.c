@@ -303,7 +303,7 @@ ngx_http_sio_on_forward(ngx_conf_t *cf, ngx_sio_event_rule_t *rule)
         return "needs the URI of a location after \"forward\", such as /_chat";
     }
 
-    return "\"forward\" is not built yet";
+    return NGX_CONF_OK;
 }
 
 

@@ -212,6 +212,7 @@ ngx_http_sio_set_endpoint(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     slcf->zone_name = value[1];
+    slcf->ctx = cf->ctx;
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
     clcf->handler = ngx_http_sio_handler;

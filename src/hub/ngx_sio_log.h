@@ -19,9 +19,7 @@
 #define NGX_SIO_RECORD_EVENT    1      /* a packet for the targets' sockets */
 #define NGX_SIO_RECORD_DIRECT   2      /* a packet for one session */
 #define NGX_SIO_RECORD_CONTROL  3      /* a ngx_sio_control_t for a worker */
-
-/* Flags of a record. */
-#define NGX_SIO_VOLATILE         0x01   /* only for who can be written to now */
+#define NGX_SIO_VOLATILE        0x01   /* flag: for who can be written to now */
 
 /* What a target is. */
 #define NGX_SIO_TO_NAMESPACE     1
@@ -77,7 +75,8 @@ typedef enum {
     NGX_SIO_CTL_POLL_GONE,              /* answer it with 400 */
     NGX_SIO_CTL_POST_GONE,              /* abort the POST in flight */
     NGX_SIO_CTL_REFRESH,                /* look at the parked session again */
-    NGX_SIO_CTL_ACK                     /* session: a ngx_sio_pending_t */
+    NGX_SIO_CTL_ACK,                    /* session: a ngx_sio_pending_t */
+    NGX_SIO_CTL_CONNECTED               /* the socket begins here: say so */
 } ngx_sio_control_op_t;
 
 typedef struct {

@@ -18,6 +18,10 @@ static ngx_int_t ngx_sio_socket_fill(ngx_sio_shared_t *sh,
     ngx_sio_socket_t *so, const ngx_sio_connect_t *connect);
 static ngx_int_t ngx_sio_socket_enter(ngx_sio_zone_t *zone, uint32_t cell,
     ngx_sio_connect_t *connect, ngx_sio_mask_t *wake);
+static ngx_uint_t ngx_sio_session_in(ngx_sio_shared_t *sh,
+    ngx_sio_session_t *s, sio_span_t namespace);
+static void ngx_sio_socket_tell(ngx_sio_zone_t *zone, uint32_t cell,
+    ngx_sio_mask_t *wake);
 static uint32_t ngx_sio_namespace_limited(ngx_sio_shared_t *sh,
     sio_span_t name, ngx_uint_t limit);
 static void ngx_sio_namespace_left(ngx_sio_shared_t *sh, uint32_t cell);
@@ -42,6 +46,11 @@ ngx_sio_socket_open(ngx_sio_zone_t *zone, ngx_sio_connect_t *connect)
     rc = NGX_ABORT;
     s = ngx_sio_session_locked(zone, connect->session);
     if (s == NULL) {
+        goto done;
+    }
+
+    rc = NGX_DONE;
+    if (connect->tell && ngx_sio_session_in(sh, s, connect->namespace)) {
         goto done;
     }
 
@@ -144,11 +153,66 @@ ngx_sio_socket_enter(ngx_sio_zone_t *zone, uint32_t cell,
     connect->from = so->from;
     sh->sessions[so->session].connect_due = 0;
 
+    if (connect->tell) {
+        ngx_sio_socket_tell(zone, cell, wake);
+    }
+
     so->announce = connect->announce;
     ngx_sio_announce_joins_locked(zone, cell, connect->cells, connect->nrooms,
                                   wake);
 
     return NGX_OK;
+}
+
+
+/* A worker that did not open its client's socket itself hears of it. */
+
+static void
+ngx_sio_socket_tell(ngx_sio_zone_t *zone, uint32_t cell,
+    ngx_sio_mask_t *wake)
+{
+    ngx_sio_socket_t   *so;
+    ngx_sio_control_t   control;
+    ngx_sio_session_t  *s;
+
+    so = &zone->shared->sockets[cell];
+    s = &zone->shared->sessions[so->session];
+
+    if (s->transport == NGX_SIO_POLLING) {
+        return;
+    }
+
+    ngx_memzero(&control, sizeof(ngx_sio_control_t));
+
+    control.op = NGX_SIO_CTL_CONNECTED;
+    control.session.cell = so->session;
+    control.session.serial = s->serial;
+    control.socket.cell = cell;
+    control.socket.serial = so->serial;
+
+    ngx_sio_control_locked(zone, s->owner, &control, wake);
+}
+
+
+static ngx_uint_t
+ngx_sio_session_in(ngx_sio_shared_t *sh, ngx_sio_session_t *s,
+    sio_span_t namespace)
+{
+    uint32_t           socket;
+    ngx_sio_socket_t  *so;
+
+    for (socket = s->sockets; socket; socket = so->sibling) {
+        so = &sh->sockets[socket];
+
+        if (so->state == NGX_SIO_LIVE
+            && ngx_sio_string_is(sh, sh->namespaces[so->namespace].name,
+                                 namespace))
+        {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 
@@ -455,4 +519,76 @@ ngx_sio_socket_claims(ngx_sio_zone_t *zone, ngx_sio_ref_t socket, u_char *dst,
     ngx_sio_unlock(zone);
 
     return n;
+}
+
+
+ngx_int_t
+ngx_sio_socket_data(ngx_sio_zone_t *zone, ngx_sio_ref_t socket,
+    sio_span_t data)
+{
+    uint32_t           block, old;
+    ngx_int_t          rc;
+    ngx_sio_socket_t  *so;
+
+    ngx_sio_lock(zone);
+
+    rc = NGX_ABORT;
+    so = ngx_sio_socket_locked(zone, socket);
+
+    if (so) {
+        rc = ngx_sio_string_store(zone->shared, data, &block);
+    }
+
+    if (rc == NGX_OK) {
+        old = so->data;
+        ngx_sio_test_point();
+        so->data = block;
+        ngx_sio_test_point();
+        ngx_sio_string_free(zone->shared, old);
+    }
+
+    ngx_sio_unlock(zone);
+
+    return rc;
+}
+
+
+ngx_int_t
+ngx_sio_socket_send(ngx_sio_zone_t *zone, ngx_sio_ref_t socket,
+    const ngx_sio_payload_t *payload)
+{
+    ngx_int_t          rc;
+    ngx_sio_mask_t     wake;
+    ngx_sio_record_t   record;
+    ngx_sio_socket_t  *so;
+    ngx_sio_target_t   target;
+
+    ngx_memzero(&wake, sizeof(ngx_sio_mask_t));
+    ngx_memzero(&record, sizeof(ngx_sio_record_t));
+
+    record.type = NGX_SIO_RECORD_EVENT;
+    record.targets = 1;
+
+    target.kind = NGX_SIO_TO_SOCKET;
+    target.id = socket.cell;
+
+    ngx_sio_lock(zone);
+
+    rc = NGX_ABORT;
+    so = ngx_sio_socket_locked(zone, socket);
+
+    if (so) {
+        rc = NGX_DECLINED;
+
+        if (ngx_sio_log_append_locked(zone, &record, &target, payload) != 0) {
+            ngx_sio_session_mask_locked(zone, so->session, &wake);
+            rc = NGX_OK;
+        }
+    }
+
+    ngx_sio_unlock(zone);
+
+    ngx_sio_wake(&wake);
+
+    return rc;
 }

@@ -26,6 +26,8 @@ typedef struct {
     const sio_span_t  *rooms;           /* joined in the same step */
     ngx_uint_t         nrooms;
     ngx_sio_payload_t  answer;          /* for a polling session */
+    ngx_uint_t         tell;            /* a WebSocket's worker, too; and the
+                                           namespace is entered once only */
 
     /* results */
     ngx_sio_ref_t      socket;
@@ -41,10 +43,26 @@ typedef struct {
  * the answer in the same step, so that nothing of the namespace comes before
  * it.  Returns NGX_OK, NGX_DECLINED when there is no room for it or its token
  * is revoked, NGX_BUSY when its user has too many, NGX_ABORT when the session
- * is gone.
+ * is gone, NGX_DONE when it is in the namespace already, which is looked at
+ * only if `tell` is set.
  */
 ngx_int_t ngx_sio_socket_open(ngx_sio_zone_t *zone,
     ngx_sio_connect_t *connect);
+
+/*
+ * Replaces a connected socket's data by other JSON.  Returns NGX_OK,
+ * NGX_DECLINED when the zone is full, NGX_ABORT when the socket is gone.
+ */
+ngx_int_t ngx_sio_socket_data(ngx_sio_zone_t *zone, ngx_sio_ref_t socket,
+    sio_span_t data);
+
+/*
+ * Appends a packet for one socket, in its place in the order, and wakes who
+ * serves it.  Returns NGX_OK, NGX_ABORT when the socket is gone, NGX_DECLINED
+ * when the packet does not fit the log.
+ */
+ngx_int_t ngx_sio_socket_send(ngx_sio_zone_t *zone, ngx_sio_ref_t socket,
+    const ngx_sio_payload_t *payload);
 
 /* Takes a socket out of its namespace and rooms; harmless when it is gone. */
 void ngx_sio_socket_close(ngx_sio_zone_t *zone, ngx_sio_ref_t socket);

@@ -49,6 +49,10 @@ const ngx_sio_stat_t  ngx_sio_stat_names[] = {
     NGX_SIO_STAT(tokens_expired),
     NGX_SIO_STAT(tokens_refreshed),
     NGX_SIO_STAT(tokens_revoked),
+    NGX_SIO_STAT(calls),
+    NGX_SIO_STAT(calls_failed),
+    NGX_SIO_STAT(calls_refused),
+    NGX_SIO_STAT(calls_gone),
     NGX_SIO_STAT(rebuilds),
     NGX_SIO_STAT(workers_reaped),
     { ngx_null_string, 0 }

@@ -48,6 +48,10 @@ typedef struct {
     ngx_atomic_t   tokens_expired;      /* of connected sockets */
     ngx_atomic_t   tokens_refreshed;    /* likewise */
     ngx_atomic_t   tokens_revoked;      /* calls of revoke */
+    ngx_atomic_t   calls;               /* to services, begun */
+    ngx_atomic_t   calls_failed;        /* no answer, or a bad one */
+    ngx_atomic_t   calls_refused;       /* over socketio_forward_queue */
+    ngx_atomic_t   calls_gone;          /* answers whose socket was gone */
     ngx_atomic_t   rebuilds;            /* of the registry */
     ngx_atomic_t   workers_reaped;
 } ngx_sio_stats_t;

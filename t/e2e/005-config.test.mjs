@@ -368,12 +368,16 @@ refuses('socketio_on', [
     ['socketio_on a forward /c timeout=0;', 'needs a time, such as timeout=5s'],
     ['socketio_on a forward /c timeout=x;', 'needs a time'],
     ['socketio_on a forward /c self;', '"forward" takes a URI, async, timeout='],
-    ['socketio_on a forward /c async timeout=5s;', 'is not built yet'],
-    ['socketio_on connect forward /c;', 'is not built yet'],
+    ['socketio_on connect forward /c self;', '"forward" takes a URI'],
+    ['socketio_forward_queue 0;', 'must be 1 to 1000000'],
+    ['socketio_forward_queue;', 'invalid number of arguments'],
 ]);
 
 takes('socketio_on', [
     'socketio_on * relay room=*;',
+    'socketio_on a forward /c?x=1 async timeout=5s if=a=b limit=1r/s burst=5;',
+    'socketio_on connect forward /c; socketio_on disconnect forward /c;',
+    'socketio_forward_queue 1; socketio_on * forward /c;',
     'socketio_on a drop; socketio_on a:*:b drop if=role=admin limit=1r/m;',
     `socketio_on a relay room=a,b:\${arg.0},c:\${arg.10.x.y}:\${jwt.s.u}
      self any volatile if=https://x/role=a=b limit=10r/s burst=1000000
