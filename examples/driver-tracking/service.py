@@ -105,5 +105,6 @@ class Handler(BaseHTTPRequestHandler):
 
 
 if __name__ == '__main__':
+    server = ThreadingHTTPServer(('127.0.0.1', PORT), Handler)
     print(f'fleet service on {PORT}', flush=True)
-    ThreadingHTTPServer(('127.0.0.1', PORT), Handler).serve_forever()
+    server.serve_forever()

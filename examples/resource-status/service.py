@@ -188,5 +188,6 @@ class Handler(BaseHTTPRequestHandler):
 
 
 if __name__ == '__main__':
+    server = ThreadingHTTPServer(('127.0.0.1', PORT), Handler)
     print(f'resource service on {PORT}', flush=True)
-    ThreadingHTTPServer(('127.0.0.1', PORT), Handler).serve_forever()
+    server.serve_forever()
