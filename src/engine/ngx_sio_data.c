@@ -5,6 +5,7 @@
  */
 
 #include "ngx_sio_data.h"
+#include "ngx_sio_denied.h"
 
 
 #define NGX_SIO_DATA_TEXT  4096         /* bytes of a text to be escaped */
@@ -38,6 +39,8 @@ ngx_sio_data_connect(const ngx_sio_namespace_conf_t *nc,
     sio_span_t         none;
     ngx_sio_values_t   values;
 
+    static time_t      last;
+
     if (nc->data == NULL) {
         return NGX_OK;
     }
@@ -59,12 +62,15 @@ ngx_sio_data_connect(const ngx_sio_namespace_conf_t *nc,
     if (rc != NGX_OK
         || connect->claims.n + connect->data.n > nc->auth.limit)
     {
-        ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
-                      "socketio CONNECT to namespace \"%*s\" refused, its %uz "
-                      "bytes of claims and what socketio_data makes of them "
-                      "are more than socketio_limit_data",
-                      connect->namespace.n, connect->namespace.p,
-                      connect->claims.n);
+        if (ngx_sio_log_now(&last)) {
+            ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
+                          "socketio CONNECT to namespace \"%*s\" refused, its "
+                          "%uz bytes of claims and what socketio_data makes "
+                          "of them are more than socketio_limit_data",
+                          connect->namespace.n, connect->namespace.p,
+                          connect->claims.n);
+        }
+
         return NGX_DECLINED;
     }
 

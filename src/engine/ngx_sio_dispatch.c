@@ -9,6 +9,7 @@
 #include "ngx_sio_auth.h"
 #include "ngx_sio_connect.h"
 #include "ngx_sio_data.h"
+#include "ngx_sio_denied.h"
 #include "ngx_sio_dispatch.h"
 #include "ngx_sio_forward.h"
 #include "ngx_sio_limit.h"
@@ -289,7 +290,6 @@ ngx_sio_dispatch_connect(ngx_sio_peer_t *peer, const sio_packet_t *packet)
     message = sio_span("Service unavailable");
 
     if (rc == NGX_BUSY) {
-        ngx_sio_limit_refused(packet->nsp);
         message = sio_span("Too many connections");
 
     } else if (connect.revoked) {
@@ -393,7 +393,15 @@ ngx_sio_dispatch_refuse(ngx_sio_peer_t *peer, sio_span_t namespace,
 {
     u_char             *head;
     sio_span_t          none;
+    ngx_sio_denial_t    denial;
     ngx_sio_payload_t   payload;
+
+    denial.what = "CONNECT";
+    denial.why = message;
+    denial.names = &namespace;
+    denial.n = 1;
+
+    ngx_sio_denied(peer->reader->zone, peer->session, NULL, &denial);
 
     ngx_memzero(&none, sizeof(sio_span_t));
     ngx_memzero(&payload, sizeof(ngx_sio_payload_t));

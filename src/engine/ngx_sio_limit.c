@@ -211,18 +211,3 @@ ngx_sio_limit_user(sio_span_t claims)
 
     return user;
 }
-
-
-void
-ngx_sio_limit_refused(sio_span_t namespace)
-{
-    static time_t  last;
-
-    if (last != ngx_time()) {
-        last = ngx_time();
-        ngx_log_error(NGX_LOG_INFO, ngx_cycle->log, 0,
-                      "socketio CONNECT to namespace \"%*s\" refused: its user "
-                      "has as many sockets as socketio_limit_sockets allows",
-                      namespace.n, namespace.p);
-    }
-}

@@ -28,8 +28,4 @@ void ngx_sio_limit_save_locked(ngx_sio_peer_t *peer);
  */
 sio_span_t ngx_sio_limit_user(sio_span_t claims);
 
-/* Logs that a CONNECT was refused for its user, at most once a second. */
-void ngx_sio_limit_refused(sio_span_t namespace);
-
-
 #endif /* _NGX_SIO_LIMIT_H_INCLUDED_ */

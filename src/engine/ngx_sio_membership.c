@@ -6,6 +6,7 @@
  */
 
 #include "ngx_sio_auth.h"
+#include "ngx_sio_denied.h"
 #include "ngx_sio_membership.h"
 #include "ngx_sio_request.h"
 #include "ngx_sio_rooms.h"
@@ -36,6 +37,8 @@ static ngx_uint_t ngx_sio_membership_judge(ngx_sio_presence_t *presence,
 static ngx_uint_t ngx_sio_membership_allowed(ngx_sio_presence_t *presence,
     const ngx_sio_values_t *values, sio_span_t room);
 static ngx_uint_t ngx_sio_membership_automatic(ngx_sio_presence_t *presence);
+static ngx_int_t ngx_sio_membership_deny(ngx_sio_presence_t *presence,
+    ngx_sio_request_t *request, sio_span_t error);
 static ngx_int_t ngx_sio_membership_refuse(ngx_sio_presence_t *presence,
     ngx_sio_request_t *request, sio_span_t error);
 static ngx_int_t ngx_sio_membership_answer(ngx_sio_presence_t *presence,
@@ -97,7 +100,9 @@ ngx_sio_membership_add(void *data, sio_span_t room)
 {
     ngx_sio_automatic_t *automatic = data;
 
-    ngx_uint_t  i;
+    ngx_uint_t     i;
+
+    static time_t  last;
 
     for (i = 0; i < automatic->n; i++) {
         if (sio_span_eq(automatic->rooms[i], room)) {
@@ -108,9 +113,13 @@ ngx_sio_membership_add(void *data, sio_span_t room)
     if (automatic->n == NGX_SIO_AUTO_MAX
         || room.n > sizeof(automatic->names) - automatic->used)
     {
-        ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
-                      "socketio claims make more than %d rooms of \"auto\" "
-                      "rules, the rest is not joined", NGX_SIO_AUTO_MAX);
+        if (ngx_sio_log_now(&last)) {
+            ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
+                          "socketio claims make more than %d rooms of "
+                          "\"auto\" rules, the rest is not joined",
+                          NGX_SIO_AUTO_MAX);
+        }
+
         return NGX_DONE;
     }
 
@@ -184,8 +193,8 @@ ngx_sio_membership_join(ngx_sio_presence_t *presence,
         ngx_memory_barrier();
 
         if (ngx_sio_membership_judge(presence, request)) {
-            return ngx_sio_membership_refuse(presence, request,
-                                             sio_span("Forbidden"));
+            return ngx_sio_membership_deny(presence, request,
+                                           sio_span("Forbidden"));
         }
 
         change.limit = presence->conf->limit_rooms
@@ -200,10 +209,10 @@ ngx_sio_membership_join(ngx_sio_presence_t *presence,
     }
 
     if (rc != NGX_OK) {
-        return ngx_sio_membership_refuse(presence, request,
-                                         rc == NGX_BUSY
-                                         ? sio_span("Too many rooms")
-                                         : sio_span("Service unavailable"));
+        return ngx_sio_membership_deny(presence, request,
+                                       rc == NGX_BUSY
+                                       ? sio_span("Too many rooms")
+                                       : sio_span("Service unavailable"));
     }
 
     ngx_sio_stat(change.zone, joins, request->n);
@@ -422,6 +431,24 @@ ngx_sio_membership_automatic(ngx_sio_presence_t *presence)
     ngx_sio_membership_collect(presence->conf, &values, &automatic);
 
     return automatic.n;
+}
+
+
+static ngx_int_t
+ngx_sio_membership_deny(ngx_sio_presence_t *presence,
+    ngx_sio_request_t *request, sio_span_t error)
+{
+    ngx_sio_denial_t  denial;
+
+    denial.what = "join";
+    denial.why = error;
+    denial.names = request->rooms;
+    denial.n = request->n;
+
+    ngx_sio_denied(presence->peer->reader->zone, presence->peer->session,
+                   presence, &denial);
+
+    return ngx_sio_membership_refuse(presence, request, error);
 }
 
 

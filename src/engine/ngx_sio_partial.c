@@ -6,6 +6,7 @@
  * here.
  */
 
+#include "ngx_sio_denied.h"
 #include "ngx_sio_kept.h"
 #include "ngx_sio_partial.h"
 
@@ -264,6 +265,8 @@ ngx_sio_partial_save(ngx_sio_peer_t *peer)
     ngx_sio_kept_t      kept;
     ngx_sio_partial_t  *partial;
 
+    static time_t       last;
+
     partial = peer->partial;
     ngx_sio_partial_kept(peer, &kept);
 
@@ -289,11 +292,13 @@ ngx_sio_partial_save(ngx_sio_peer_t *peer)
         return NGX_OK;
     }
 
-    ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
-                  "socketio zone \"%V\" has no memory to keep %uz bytes of a "
-                  "binary event whose attachments come in several POSTs: its "
-                  "session is closed; make zone=%V larger",
-                  &kept.zone->name, partial->size, &kept.zone->name);
+    if (ngx_sio_log_now(&last)) {
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                      "socketio zone \"%V\" has no memory to keep %uz bytes "
+                      "of a binary event whose attachments come in several "
+                      "POSTs: its session is closed; make zone=%V larger",
+                      &kept.zone->name, partial->size, &kept.zone->name);
+    }
 
     return NGX_ERROR;
 }

@@ -7,6 +7,7 @@
 
 #include "ngx_sio_auth.h"
 #include "ngx_sio_data.h"
+#include "ngx_sio_denied.h"
 #include "ngx_sio_membership.h"
 #include "ngx_sio_refresh.h"
 #include "ngx_sio_renew.h"
@@ -25,6 +26,8 @@ static ngx_uint_t ngx_sio_refresh_same(const ngx_sio_marks_t *marks,
 static ngx_int_t ngx_sio_refresh_follow(const ngx_sio_refresh_t *refresh,
     sio_span_t claims, ngx_sio_ruled_t *ruled);
 static sio_span_t ngx_sio_refresh_token(const sio_packet_t *packet);
+static void ngx_sio_refresh_denied(const ngx_sio_presence_t *presence,
+    const ngx_str_t *refusal);
 static void ngx_sio_refresh_answer(ngx_sio_presence_t *presence,
     sio_span_t id, const ngx_str_t *error);
 
@@ -153,6 +156,8 @@ ngx_sio_refresh_follow(const ngx_sio_refresh_t *refresh, sio_span_t claims,
     sio_span_t        data;
     ngx_sio_values_t  values;
 
+    static time_t     last;
+
     ngx_memzero(&values, sizeof(ngx_sio_values_t));
 
     (void) sio_json_parse(claims, SIO_JSON_DEPTH, &values.claims, NULL);
@@ -173,11 +178,14 @@ ngx_sio_refresh_follow(const ngx_sio_refresh_t *refresh, sio_span_t claims,
     rc = ngx_sio_data_make(refresh->conf->data, &values, ruled->data, &data);
 
     if (rc != NGX_OK || claims.n + data.n > refresh->conf->auth.limit) {
-        ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
-                      "socketio refresh in namespace \"%*s\" refused, its "
-                      "%uz bytes of claims and the socket's data are more "
-                      "than socketio_limit_data", refresh->namespace.n,
-                      refresh->namespace.p, claims.n);
+        if (ngx_sio_log_now(&last)) {
+            ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
+                          "socketio refresh in namespace \"%*s\" refused, its "
+                          "%uz bytes of claims and the socket's data are more "
+                          "than socketio_limit_data", refresh->namespace.n,
+                          refresh->namespace.p, claims.n);
+        }
+
         return NGX_DECLINED;
     }
 
@@ -264,10 +272,34 @@ ngx_sio_refresh_event(ngx_sio_presence_t *presence, sio_span_t event,
         return rc == NGX_ABORT ? NGX_OK : NGX_ERROR;
     }
 
-    ngx_sio_refresh_answer(presence, packet->id,
-                           rc == NGX_BUSY ? &full : refresh.refusal);
+    if (rc == NGX_BUSY) {
+        refresh.refusal = &full;
+    }
+
+    if (refresh.refusal) {
+        ngx_sio_refresh_denied(presence, refresh.refusal);
+    }
+
+    ngx_sio_refresh_answer(presence, packet->id, refresh.refusal);
 
     return NGX_OK;
+}
+
+
+static void
+ngx_sio_refresh_denied(const ngx_sio_presence_t *presence,
+    const ngx_str_t *refusal)
+{
+    ngx_sio_denial_t  denial;
+
+    ngx_memzero(&denial, sizeof(ngx_sio_denial_t));
+
+    denial.what = "refresh";
+    denial.why.p = refusal->data;
+    denial.why.n = refusal->len;
+
+    ngx_sio_denied(presence->peer->reader->zone, presence->peer->session,
+                   presence, &denial);
 }
 
 

@@ -5,6 +5,7 @@
  * judged by the hub, under the lock under which the event gets its place.
  */
 
+#include "ngx_sio_denied.h"
 #include "ngx_sio_emit.h"
 #include "ngx_sio_on.h"
 #include "ngx_sio_relay.h"
@@ -262,9 +263,24 @@ ngx_sio_relay_emit(ngx_sio_event_t *event, ngx_sio_emit_t *emit)
 static void
 ngx_sio_relay_refuse(ngx_sio_event_t *event, ngx_int_t why)
 {
-    ngx_sio_stat(event->presence->peer->reader->zone, relays_refused, 1);
+    ngx_uint_t        large;
+    ngx_sio_peer_t   *peer;
+    ngx_sio_denial_t  denial;
 
-    ngx_sio_on_answer(event, why == NGX_DECLINED
+    large = why == NGX_DECLINED;
+    peer = event->presence->peer;
+
+    ngx_sio_stat(peer->reader->zone, relays_refused, 1);
+
+    denial.what = "relay";
+    denial.why = large ? sio_span("Payload too large") : sio_span("Forbidden");
+    denial.names = &event->name;
+    denial.n = 1;
+
+    ngx_sio_denied(peer->reader->zone, peer->session, event->presence,
+                   &denial);
+
+    ngx_sio_on_answer(event, large
                       ? sio_span("[{\"ok\":false,"
                                  "\"error\":\"Payload too large\"}]")
                       : sio_span("[{\"ok\":false,\"error\":\"Forbidden\"}]"));

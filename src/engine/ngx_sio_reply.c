@@ -6,9 +6,9 @@
 
 #include "ngx_sio_auth.h"
 #include "ngx_sio_connect.h"
+#include "ngx_sio_denied.h"
 #include "ngx_sio_dispatch.h"
 #include "ngx_sio_kick.h"
-#include "ngx_sio_limit.h"
 #include "ngx_sio_reply.h"
 
 
@@ -120,7 +120,15 @@ ngx_sio_reply_refuse(ngx_sio_call_t *call, sio_span_t message,
 {
     u_char             *p, *head;
     sio_span_t          none;
+    ngx_sio_denial_t    denial;
     ngx_sio_payload_t   payload;
+
+    denial.what = "CONNECT";
+    denial.why = message;
+    denial.names = &call->namespace;
+    denial.n = 1;
+
+    ngx_sio_denied(call->zone, call->session, NULL, &denial);
 
     ngx_memzero(&none, sizeof(sio_span_t));
     ngx_memzero(&payload, sizeof(ngx_sio_payload_t));
@@ -215,7 +223,6 @@ ngx_sio_reply_unopened(ngx_sio_call_t *call, const ngx_sio_connect_t *connect,
     message = sio_span("Service unavailable");
 
     if (rc == NGX_BUSY) {
-        ngx_sio_limit_refused(call->namespace);
         message = sio_span("Too many connections");
 
     } else if (connect->revoked) {

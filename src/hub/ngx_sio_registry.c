@@ -367,6 +367,24 @@ ngx_sio_session_token(ngx_sio_zone_t *zone, ngx_sio_ref_t session,
 }
 
 
+size_t
+ngx_sio_session_handshake(ngx_sio_zone_t *zone, ngx_sio_ref_t session,
+    u_char *dst, size_t size)
+{
+    size_t              n;
+    ngx_sio_session_t  *s;
+
+    ngx_sio_lock(zone);
+
+    s = ngx_sio_session_locked(zone, session);
+    n = s ? ngx_sio_string_copy(zone->shared, s->handshake, dst, size) : 0;
+
+    ngx_sio_unlock(zone);
+
+    return n;
+}
+
+
 ngx_sio_session_t *
 ngx_sio_session_locked(ngx_sio_zone_t *zone, ngx_sio_ref_t session)
 {

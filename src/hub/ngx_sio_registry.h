@@ -76,6 +76,10 @@ void ngx_sio_session_kick_locked(ngx_sio_zone_t *zone, uint32_t cell,
 size_t ngx_sio_session_token(ngx_sio_zone_t *zone, ngx_sio_ref_t session,
     u_char *dst, size_t size);
 
+/* The same of what describes its first request, JSON. */
+size_t ngx_sio_session_handshake(ngx_sio_zone_t *zone, ngx_sio_ref_t session,
+    u_char *dst, size_t size);
+
 /* Frees a session's cell and all that hangs on it.  Wants the lock. */
 void ngx_sio_session_free_locked(ngx_sio_zone_t *zone, uint32_t cell);
 

@@ -437,7 +437,8 @@ run('socketio_limit_sockets', {
     });
 
     test('the error log says it', async () => {
-        assert.match(state.nginx.logs(), /\[info\].*CONNECT to namespace "\/" /);
+        assert.match(state.nginx.logs(),
+                     /\[info\].*CONNECT denied, "Too many connections".* "\/"/);
     });
 });
 

@@ -1,0 +1,36 @@
+
+/*
+ * What clients were denied, in the error log.
+ */
+
+#ifndef _NGX_SIO_DENIED_H_INCLUDED_
+#define _NGX_SIO_DENIED_H_INCLUDED_
+
+
+#include "ngx_sio_presence.h"
+
+
+typedef struct {
+    const char         *what;           /* such as "join" */
+    sio_span_t          why;            /* the inside of a JSON string */
+    const sio_span_t   *names;          /* of it, as the client sent them */
+    ngx_uint_t          n;
+} ngx_sio_denial_t;
+
+
+/*
+ * Logs what a session was denied, with the client's address and, unless
+ * presence is NULL, with its socket, user and namespace; at most some lines a
+ * second for each client.
+ */
+void ngx_sio_denied(ngx_sio_zone_t *zone, ngx_sio_ref_t session,
+    const ngx_sio_presence_t *presence, const ngx_sio_denial_t *denial);
+
+/*
+ * Whether a message that clients cause is to be logged now: at most once a
+ * second for each `last`, which begins as 0.
+ */
+ngx_uint_t ngx_sio_log_now(time_t *last);
+
+
+#endif /* _NGX_SIO_DENIED_H_INCLUDED_ */
