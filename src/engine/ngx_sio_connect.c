@@ -20,6 +20,7 @@ typedef struct {
     uint32_t       namespace;
     uint64_t       from;
     u_char         id[NGX_SIO_ID_LEN];
+    ngx_sio_meter_t  meter;
     size_t         name_len;
     u_char         name[NGX_SIO_NAMESPACE_NAME_MAX];
     ngx_uint_t     n;
@@ -44,6 +45,7 @@ ngx_sio_connect_prepare(const ngx_sio_endpoint_t *endpoint,
     connect->announce = conf->announce.id;
     connect->user = ngx_sio_limit_user(connect->claims);
     connect->limit_user = conf->limit_sockets;
+    connect->events = conf->limit_events;
 
     ngx_sio_membership_connect(conf, connect);
 
@@ -124,6 +126,7 @@ ngx_sio_connect_load(ngx_sio_zone_t *zone, ngx_sio_ref_t socket,
     if (c->found) {
         c->namespace = so->namespace;
         c->from = so->from;
+        c->meter = so->meter;
         ngx_memcpy(c->id, so->id, NGX_SIO_ID_LEN);
         c->name_len = ngx_sio_string_copy(sh,
                                           sh->namespaces[so->namespace].name,
@@ -172,6 +175,7 @@ ngx_sio_connect_presence(ngx_sio_peer_t *peer, ngx_sio_ref_t socket,
     presence = ngx_sio_presence_add(peer, conf, name, socket);
 
     if (presence) {
+        presence->meter = c->meter;
         ngx_memcpy(presence->id, c->id, NGX_SIO_ID_LEN);
     }
 

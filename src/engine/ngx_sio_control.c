@@ -8,6 +8,7 @@
 #include "ngx_sio_connect.h"
 #include "ngx_sio_control.h"
 #include "ngx_sio_dispatch.h"
+#include "ngx_sio_limit.h"
 
 
 static void ngx_sio_control_rooms(ngx_sio_reader_t *reader,
@@ -128,6 +129,7 @@ ngx_sio_control_disconnect(ngx_sio_reader_t *reader,
         return;
     }
 
+    ngx_sio_limit_left(presence);
     ngx_sio_presence_remove(presence);
 
     ngx_sio_lock(reader->zone);

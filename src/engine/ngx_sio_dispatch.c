@@ -30,9 +30,10 @@ static ngx_int_t ngx_sio_dispatch_connect(ngx_sio_peer_t *peer,
 static ngx_int_t ngx_sio_dispatch_connected(ngx_sio_peer_t *peer,
     ngx_sio_namespace_conf_t *nc, ngx_sio_connect_t *connect);
 static void ngx_sio_dispatch_refuse(ngx_sio_peer_t *peer,
-    sio_span_t namespace, sio_span_t message);
+    const ngx_sio_namespace_conf_t *conf, sio_span_t namespace,
+    sio_span_t message);
 static ngx_int_t ngx_sio_dispatch_judge(ngx_sio_peer_t *peer,
-    const ngx_sio_auth_conf_t *conf, const sio_packet_t *packet,
+    const ngx_sio_namespace_conf_t *nc, const sio_packet_t *packet,
     ngx_sio_connect_t *connect);
 static ngx_int_t ngx_sio_dispatch_disconnect(ngx_sio_presence_t *presence);
 static ngx_int_t ngx_sio_dispatch_complete(ngx_sio_peer_t *peer);
@@ -228,8 +229,16 @@ ngx_sio_dispatch_connect(ngx_sio_peer_t *peer, const sio_packet_t *packet)
 
     nc = ngx_sio_namespace_lookup(peer->endpoint, packet->nsp);
 
+    if (ngx_sio_limit_connect(peer, nc ? nc : &peer->endpoint->defaults)
+        != NGX_OK)
+    {
+        ngx_sio_dispatch_refuse(peer, NULL, packet->nsp,
+                                sio_span("Rate limit exceeded"));
+        return NGX_OK;
+    }
+
     if (nc == NULL) {
-        ngx_sio_dispatch_refuse(peer, packet->nsp,
+        ngx_sio_dispatch_refuse(peer, &peer->endpoint->defaults, packet->nsp,
                                 sio_span("Invalid namespace"));
         return NGX_OK;
     }
@@ -243,12 +252,12 @@ ngx_sio_dispatch_connect(ngx_sio_peer_t *peer, const sio_packet_t *packet)
     connect.session = peer->session;
     connect.namespace = packet->nsp;
 
-    if (ngx_sio_dispatch_judge(peer, &nc->auth, packet, &connect) != NGX_OK) {
+    if (ngx_sio_dispatch_judge(peer, nc, packet, &connect) != NGX_OK) {
         return NGX_OK;
     }
 
     if (ngx_sio_data_connect(nc, &connect) != NGX_OK) {
-        ngx_sio_dispatch_refuse(peer, packet->nsp,
+        ngx_sio_dispatch_refuse(peer, nc, packet->nsp,
                                 ngx_sio_auth_message(&nc->auth,
                                                      NGX_SIO_AUTH_INVALID));
         return NGX_OK;
@@ -257,7 +266,7 @@ ngx_sio_dispatch_connect(ngx_sio_peer_t *peer, const sio_packet_t *packet)
     rc = ngx_sio_forward_connect(peer, nc, packet, &connect);
 
     if (rc == NGX_BUSY) {
-        ngx_sio_dispatch_refuse(peer, packet->nsp,
+        ngx_sio_dispatch_refuse(peer, nc, packet->nsp,
                                 sio_span("Service unavailable"));
         return NGX_OK;
     }
@@ -297,7 +306,7 @@ ngx_sio_dispatch_connect(ngx_sio_peer_t *peer, const sio_packet_t *packet)
         ngx_sio_stat(zone, tokens_refused, 1);
     }
 
-    ngx_sio_dispatch_refuse(peer, packet->nsp, message);
+    ngx_sio_dispatch_refuse(peer, nc, packet->nsp, message);
 
     return NGX_OK;
 }
@@ -306,16 +315,17 @@ ngx_sio_dispatch_connect(ngx_sio_peer_t *peer, const sio_packet_t *packet)
 /* NGX_DECLINED: refused, and told so. */
 
 static ngx_int_t
-ngx_sio_dispatch_judge(ngx_sio_peer_t *peer, const ngx_sio_auth_conf_t *conf,
-    const sio_packet_t *packet, ngx_sio_connect_t *connect)
+ngx_sio_dispatch_judge(ngx_sio_peer_t *peer,
+    const ngx_sio_namespace_conf_t *nc, const sio_packet_t *packet,
+    ngx_sio_connect_t *connect)
 {
     sio_span_t      message;
     ngx_sio_auth_t  auth;
 
-    if (ngx_sio_auth_connect(peer, conf, packet, &auth) != NGX_OK) {
+    if (ngx_sio_auth_connect(peer, &nc->auth, packet, &auth) != NGX_OK) {
         message.p = auth.refusal->data;
         message.n = auth.refusal->len;
-        ngx_sio_dispatch_refuse(peer, packet->nsp, message);
+        ngx_sio_dispatch_refuse(peer, nc, packet->nsp, message);
         return NGX_DECLINED;
     }
 
@@ -343,6 +353,7 @@ ngx_sio_dispatch_connected(ngx_sio_peer_t *peer, ngx_sio_namespace_conf_t *nc,
         return NGX_ERROR;
     }
 
+    presence->meter = connect->meter;
     ngx_memcpy(presence->id, connect->id, NGX_SIO_ID_LEN);
 
     if (peer->kind != NGX_SIO_PEER_WEBSOCKET) {
@@ -387,8 +398,11 @@ ngx_sio_dispatch_connected(ngx_sio_peer_t *peer, ngx_sio_namespace_conf_t *nc,
 }
 
 
+/* With conf it counts for the limit of what the session may send. */
+
 static void
-ngx_sio_dispatch_refuse(ngx_sio_peer_t *peer, sio_span_t namespace,
+ngx_sio_dispatch_refuse(ngx_sio_peer_t *peer,
+    const ngx_sio_namespace_conf_t *conf, sio_span_t namespace,
     sio_span_t message)
 {
     u_char             *head;
@@ -402,6 +416,10 @@ ngx_sio_dispatch_refuse(ngx_sio_peer_t *peer, sio_span_t namespace,
     denial.n = 1;
 
     ngx_sio_denied(peer->reader->zone, peer->session, NULL, &denial);
+
+    if (conf) {
+        ngx_sio_limit_refused(peer->reader->zone, peer->session, conf);
+    }
 
     ngx_memzero(&none, sizeof(sio_span_t));
     ngx_memzero(&payload, sizeof(ngx_sio_payload_t));
@@ -432,6 +450,7 @@ static ngx_int_t
 ngx_sio_dispatch_disconnect(ngx_sio_presence_t *presence)
 {
     ngx_sio_socket_close(presence->peer->reader->zone, presence->socket);
+    ngx_sio_limit_left(presence);
     ngx_sio_presence_remove(presence);
 
     return NGX_OK;

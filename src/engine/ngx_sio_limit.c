@@ -8,6 +8,7 @@
 #include "ngx_sio_auth.h"
 #include "ngx_sio_kick.h"
 #include "ngx_sio_limit.h"
+#include "ngx_sio_meter.h"
 #include "ngx_sio_registry.h"
 
 
@@ -157,8 +158,76 @@ ngx_sio_limit_disconnect(ngx_sio_peer_t *peer, ngx_sio_presence_t *presence,
                                 sio_ring_head(zone->shared->log));
 
     } else {
+        ngx_sio_limit_left(presence);
         ngx_sio_presence_remove(presence);
     }
+}
+
+
+void
+ngx_sio_limit_left(const ngx_sio_presence_t *presence)
+{
+    ngx_sio_zone_t     *zone;
+    ngx_sio_session_t  *s;
+
+    zone = presence->peer->reader->zone;
+
+    ngx_sio_lock(zone);
+
+    s = ngx_sio_session_locked(zone, presence->peer->session);
+
+    if (s) {
+        ngx_sio_meter_left(s, &presence->conf->limit_events,
+                           &presence->meter);
+    }
+
+    ngx_sio_unlock(zone);
+}
+
+
+ngx_int_t
+ngx_sio_limit_connect(const ngx_sio_peer_t *peer,
+    const ngx_sio_namespace_conf_t *conf)
+{
+    ngx_uint_t          ok;
+    ngx_sio_zone_t     *zone;
+    ngx_sio_meter_t     meter;
+    ngx_sio_session_t  *s;
+
+    zone = peer->reader->zone;
+
+    ngx_sio_lock(zone);
+
+    s = ngx_sio_session_locked(zone, peer->session);
+    ok = s == NULL || ngx_sio_meter_begin(s, &conf->limit_events, &meter);
+
+    ngx_sio_unlock(zone);
+
+    if (ok) {
+        return NGX_OK;
+    }
+
+    ngx_sio_stat(zone, events_limited, 1);
+
+    return NGX_BUSY;
+}
+
+
+void
+ngx_sio_limit_refused(ngx_sio_zone_t *zone, ngx_sio_ref_t session,
+    const ngx_sio_namespace_conf_t *conf)
+{
+    ngx_sio_session_t  *s;
+
+    ngx_sio_lock(zone);
+
+    s = ngx_sio_session_locked(zone, session);
+
+    if (s) {
+        ngx_sio_meter_refused(s, &conf->limit_events);
+    }
+
+    ngx_sio_unlock(zone);
 }
 
 

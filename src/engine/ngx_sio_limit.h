@@ -19,6 +19,20 @@
 ngx_int_t ngx_sio_limit_event(ngx_sio_presence_t *presence,
     const sio_packet_t *packet);
 
+/*
+ * Notes what a socket that leaves its session has used up, so that the next one
+ * does not begin anew.  Takes the lock.
+ */
+void ngx_sio_limit_left(const ngx_sio_presence_t *presence);
+
+/* Whether a CONNECT may be looked at: NGX_OK, or NGX_BUSY.  Takes the lock. */
+ngx_int_t ngx_sio_limit_connect(const ngx_sio_peer_t *peer,
+    const ngx_sio_namespace_conf_t *conf);
+
+/* A CONNECT that is refused counts as an event.  Takes the lock. */
+void ngx_sio_limit_refused(ngx_sio_zone_t *zone, ngx_sio_ref_t session,
+    const ngx_sio_namespace_conf_t *conf);
+
 /* Gives what a POST has used up back to its sockets.  Wants the lock. */
 void ngx_sio_limit_save_locked(ngx_sio_peer_t *peer);
 

@@ -9,6 +9,7 @@
 #include "ngx_sio_denied.h"
 #include "ngx_sio_dispatch.h"
 #include "ngx_sio_kick.h"
+#include "ngx_sio_limit.h"
 #include "ngx_sio_reply.h"
 
 
@@ -129,6 +130,7 @@ ngx_sio_reply_refuse(ngx_sio_call_t *call, sio_span_t message,
     denial.n = 1;
 
     ngx_sio_denied(call->zone, call->session, NULL, &denial);
+    ngx_sio_limit_refused(call->zone, call->session, call->conf);
 
     ngx_memzero(&none, sizeof(sio_span_t));
     ngx_memzero(&payload, sizeof(ngx_sio_payload_t));

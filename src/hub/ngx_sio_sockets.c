@@ -5,6 +5,7 @@
  */
 
 #include "ngx_sio_announce.h"
+#include "ngx_sio_meter.h"
 #include "ngx_sio_rooms.h"
 #include "ngx_sio_tally.h"
 #include "ngx_sio_test.h"
@@ -123,6 +124,7 @@ ngx_sio_socket_enter(ngx_sio_zone_t *zone, uint32_t cell,
     connect->socket.cell = cell;
     connect->socket.serial = so->serial;
     connect->cell = so->namespace;
+    connect->meter = so->meter;
 
     ngx_memzero(&change, sizeof(ngx_sio_change_t));
 
@@ -289,6 +291,9 @@ ngx_sio_socket_fill(ngx_sio_shared_t *sh, ngx_sio_socket_t *so,
     so->expires = connect->expires;
     so->namespace = nsp;
     so->until = NGX_SIO_FOREVER;
+
+    (void) ngx_sio_meter_begin(&sh->sessions[so->session], &connect->events,
+                               &so->meter);
 
     sh->namespaces[nsp].count++;
 
@@ -543,6 +548,7 @@ ngx_sio_socket_data(ngx_sio_zone_t *zone, ngx_sio_ref_t socket,
         old = so->data;
         ngx_sio_test_point();
         so->data = block;
+        so->revision++;
         ngx_sio_test_point();
         ngx_sio_string_free(zone->shared, old);
     }

@@ -23,6 +23,7 @@ typedef struct {
     const ngx_sio_marks_t  *marks;      /* of the token, NULL without one */
     sio_span_t         user;            /* `sub` of the claims, or empty */
     ngx_uint_t         limit_user;      /* sockets of one user, 0: any */
+    sio_rate_t         events;          /* limit of what it may send */
     const sio_span_t  *rooms;           /* joined in the same step */
     ngx_uint_t         nrooms;
     ngx_sio_payload_t  answer;          /* for a polling session */
@@ -34,6 +35,7 @@ typedef struct {
     uint32_t           cell;            /* of the namespace */
     uint32_t          *cells;           /* of the rooms, nrooms of them */
     uint64_t           from;            /* where in the log it begins */
+    ngx_sio_meter_t    meter;           /* what is used up already */
     ngx_uint_t         revoked;         /* declined, because the token is */
 } ngx_sio_connect_t;
 

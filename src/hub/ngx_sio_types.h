@@ -38,7 +38,7 @@
 #define NGX_SIO_PROBE_DONE  2           /* 2probe was answered */
 
 
-/* A session: an Engine.IO connection, 176 bytes. */
+/* A session: an Engine.IO connection, 184 bytes. */
 typedef struct {
     uint32_t           state;
     uint32_t           next;            /* (derived) hash chain or free list */
@@ -72,6 +72,9 @@ typedef struct {
     uint64_t           connect_due;     /* without a socket by then: closed */
     uint64_t           created;         /* ms since 1970 */
     uint64_t           address;         /* key of its tally, or 0 */
+    uint64_t           spent;           /* ngx_current_msec: till then what
+                                           sockets that left have used up of
+                                           their limits counts */
 } ngx_sio_session_t;
 
 

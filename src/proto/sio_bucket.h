@@ -36,5 +36,16 @@ typedef struct {
 int sio_bucket_take(sio_bucket_t *bucket, const sio_rate_t *rate,
     uint64_t now);
 
+/* How many ms from now on a bucket will not be empty; the rate is not 0. */
+uint64_t sio_bucket_left(const sio_bucket_t *bucket, const sio_rate_t *rate,
+    uint64_t now);
+
+/*
+ * Makes a bucket that will not be empty for so many ms, or is as full as one of
+ * this rate can be; the rate is not 0.  Returns whether a unit could be taken.
+ */
+int sio_bucket_fill(sio_bucket_t *bucket, const sio_rate_t *rate,
+    uint64_t now, uint64_t left);
+
 
 #endif /* _SIO_BUCKET_H_INCLUDED_ */

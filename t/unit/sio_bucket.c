@@ -73,5 +73,21 @@ main(void)
     (void) take(&bucket, &one, wrap + 5, 1);
     ok(take(&bucket, &one, wrap - 5, 1) == 0, "the same where it wraps");
 
+    memset(&bucket, 0, sizeof(bucket));
+    ok(sio_bucket_left(&bucket, &ten, 77) == 0, "nothing is left of nothing");
+
+    (void) take(&bucket, &ten, 1000, 4);
+    ok(sio_bucket_left(&bucket, &ten, 1000) == 400, "four of ten a second");
+    ok(sio_bucket_left(&bucket, &ten, 1300) == 100, "a while later");
+    ok(sio_bucket_left(&bucket, &ten, 5000) == 0, "in the end nothing");
+
+    ok(sio_bucket_fill(&bucket, &ten, 1000, 400), "as full as it was");
+    ok(take(&bucket, &ten, 1000, 100) == 2, "two of six are left");
+
+    ok(!sio_bucket_fill(&bucket, &ten, 1000, 501), "no place for one");
+    ok(!sio_bucket_fill(&bucket, &ten, 1000, (uint64_t) -1), "never more");
+    ok(take(&bucket, &ten, 1099, 9) == 0, "than what is drained");
+    ok(take(&bucket, &ten, 1100, 9) == 1, "in the time of one");
+
     return done_testing();
 }
