@@ -27,7 +27,6 @@
 #define NGX_SIO_LIVE        1
 #define NGX_SIO_CLOSED      2           /* kept until its client was told */
 
-
 /* A session's transport. */
 #define NGX_SIO_POLLING     0
 #define NGX_SIO_WEBSOCKET   1
@@ -72,9 +71,7 @@ typedef struct {
     uint64_t           connect_due;     /* without a socket by then: closed */
     uint64_t           created;         /* ms since 1970 */
     uint64_t           address;         /* key of its tally, or 0 */
-    uint64_t           spent;           /* ngx_current_msec: till then what
-                                           sockets that left have used up of
-                                           their limits counts */
+    uint64_t           spent;           /* ms: see ngx_sio_meter.h */
 } ngx_sio_session_t;
 
 
