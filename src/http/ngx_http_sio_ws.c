@@ -35,6 +35,7 @@ static ngx_uint_t ngx_http_sio_ws_code(ngx_http_sio_ws_t *ws,
     ngx_sio_end_t why);
 static void ngx_http_sio_ws_leave_session(ngx_http_sio_ws_t *ws);
 static void ngx_http_sio_ws_bye(ngx_http_sio_ws_t *ws);
+static void ngx_http_sio_ws_shutdown(ngx_http_sio_ws_t *ws);
 
 
 const ngx_sio_transport_t  ngx_http_sio_ws_transport = {
@@ -290,6 +291,9 @@ ngx_http_sio_ws_write(ngx_event_t *wev)
 
     if (ngx_http_sio_ws_done(ws)) {
         ngx_http_sio_ws_close(ws);
+
+    } else if (ws->saying_bye) {
+        ngx_http_sio_ws_shutdown(ws);
     }
 }
 
@@ -502,10 +506,7 @@ ngx_http_sio_ws_bye(ngx_http_sio_ws_t *ws)
         return;
     }
 
-    if (ws->reader.error && peer->nframes == 0 && c->ssl == NULL) {
-        /* the client's close frame could not be told from its garbage */
-        (void) ngx_shutdown_socket(c->fd, NGX_WRITE_SHUTDOWN);
-    }
+    ngx_http_sio_ws_shutdown(ws);
 
     /* unlike the other deadlines this one keeps a leaving worker alive */
 
@@ -536,6 +537,24 @@ ngx_http_sio_ws_leave_session(ngx_http_sio_ws_t *ws)
     }
 
     ngx_sio_session_close(zone, ws->peer.session, 0, 0);
+}
+
+
+/*
+ * The close frame of a client that has sent garbage could not be told from it:
+ * it closes when it sees that nothing more comes.
+ */
+
+static void
+ngx_http_sio_ws_shutdown(ngx_http_sio_ws_t *ws)
+{
+    ngx_connection_t  *c;
+
+    c = ws->connection;
+
+    if (ws->reader.error && ws->peer.nframes == 0 && c->ssl == NULL) {
+        (void) ngx_shutdown_socket(c->fd, NGX_WRITE_SHUTDOWN);
+    }
 }
 
 
