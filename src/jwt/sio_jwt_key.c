@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <jwt.h>
 #include <openssl/err.h>
+#include <openssl/hmac.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 #include "sio_base64.h"
@@ -20,6 +21,7 @@
 
 
 static int sio_jwt_has(const sio_jwt_traits_t *traits);
+static int sio_jwt_warm(const char **why);
 static int sio_jwt_secret_check(sio_span_t secret, const char **why);
 static int sio_jwt_public_check(const sio_jwt_traits_t *traits, sio_span_t pem,
     const char **why);
@@ -123,6 +125,10 @@ sio_jwt_key_check(const sio_jwt_key_t *key, const char **why)
         return SIO_ERROR;
     }
 
+    if (sio_jwt_warm(why) != SIO_OK) {
+        return SIO_ERROR;
+    }
+
     if (traits->type == NULL) {
         return sio_jwt_secret_check(key->key, why);
     }
@@ -132,6 +138,26 @@ sio_jwt_key_check(const sio_jwt_key_t *key, const char **why)
     ERR_pop_to_mark();
 
     return rc;
+}
+
+
+/*
+ * OpenSSL loads what it needs at the first use, and where memory is short just
+ * then, it never tries again: better now, before there are workers.
+ */
+
+static int
+sio_jwt_warm(const char **why)
+{
+    unsigned  n;
+    uint8_t   code[EVP_MAX_MD_SIZE];
+
+    if (HMAC(EVP_sha256(), "", 0, code, 0, code, &n) == NULL) {
+        *why = "cannot be used, OpenSSL has no HMAC with SHA-256";
+        return SIO_ERROR;
+    }
+
+    return SIO_OK;
 }
 
 
