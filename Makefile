@@ -3,6 +3,8 @@
 
 BUILD ?= build
 FUZZ_TIME ?= 120
+FAULTS ?= short byte again mixed
+SOAK_SECONDS ?= 600
 JOBS ?= 2
 T ?=
 PORT ?= 8080
@@ -22,6 +24,10 @@ units = $(patsubst t/unit/%.c,$(out)/unit/%,$(wildcard t/unit/*$(T)*.c))
 fuzzers = $(patsubst t/fuzz/%.c,$(out)/fuzz/%,$(wildcard t/fuzz/*$(T)*.c))
 e2e = $(wildcard t/e2e/*$(T)*.test.mjs)
 workers = $(wildcard t/workers/*$(T)*.test.mjs)
+
+# What needs no nginx to run, other programs, or much time.
+unfaulted = t/e2e/005-% t/e2e/260-% t/e2e/400-% t/e2e/500-% t/e2e/510-%
+faults = $(wildcard t/faults/*$(T)*.test.mjs)
 
 includes = -Isrc/proto -Isrc/jwt -Isrc/cluster -It/lib
 sanitize = -fsanitize=address,undefined -fno-sanitize-recover=all \
@@ -51,7 +57,7 @@ asan_env = TEST_NGINX_BINARY=$(out)/asan/nginx TEST_NGINX_MODULE= \
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all echo deps deps-run npm run test unit fuzz fuzz-merge e2e workers \
-	asan lint clean help
+	faults soak asan lint clean help
 
 
 all:
@@ -74,6 +80,10 @@ help:
 	@echo "make fuzz      FUZZ_TIME=120 seconds for each target"
 	@echo "make fuzz-merge"
 	@echo "               adds what fuzzing has found to t/fuzz/corpus"
+	@echo "make faults    e2e with short writes, single bytes, EAGAIN, and"
+	@echo "               clients while allocations fail"
+	@echo "make soak      clients that come and go for SOAK_SECONDS=600:"
+	@echo "               nothing may grow"
 	@echo "make asan      e2e and workers under ASan and UBSan"
 	@echo "make echo      the module with the tests' echo (never for use)"
 	@echo "make deps      installs packages for make test"
@@ -172,6 +182,22 @@ e2e: $(subject) npm
 
 workers: $(subject) npm
 	@$(nginx_env) $(run) node workers $(workers)
+
+
+faults: $(subject) npm $(out)/faults.so
+	@$(nginx_env) TEST_FAULTS_SHIM=$(out)/faults.so $(run) faults --kinds $(FAULTS) \
+		--e2e $(filter-out $(unfaulted),$(e2e)) --own $(faults)
+
+
+$(out)/faults.so: t/lib/faults.c Makefile
+	@mkdir -p $(@D)
+	@$(CC) -std=c11 -g -O1 -Wall -Wextra -Werror -fno-builtin -fPIC -shared \
+		-o $@ $< -ldl
+
+
+soak: $(subject) npm
+	@$(nginx_env) SOAK_SECONDS=$(SOAK_SECONDS) $(run) node soak \
+		t/soak/soak.test.mjs
 
 
 asan: npm

@@ -6,7 +6,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 
-import { startNginx } from '../lib/nginx.mjs';
+import { startNginx, until } from '../lib/nginx.mjs';
 import { Polling, RS, TRANSPORTS, openSession } from '../lib/raw.mjs';
 
 for (const workers of [1, 4]) {
@@ -508,7 +508,8 @@ function suite(workers) {
             }
 
             await close(session);
-            assert.deepEqual(await sockets({ rooms: [session.id] }), []);
+            await until(async () => (await sockets({ rooms: [session.id] }))
+                                    .length === 0, 'the socket is gone');
         });
 
         test('is moved by the server', async () => {

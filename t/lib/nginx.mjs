@@ -16,6 +16,8 @@ import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
+import { Faults } from './faults.mjs';
+
 const REPO = path.resolve(path.dirname(fileURLToPath(import.meta.url)),
                           '../..');
 const BINARY = process.env.TEST_NGINX_BINARY ?? 'nginx';
@@ -178,7 +180,7 @@ function makePrefix() {
 
 
 /* Workers run as another user: their reports go where that user may write. */
-function environment(prefix) {
+function environment(prefix, faults) {
     const log = `log_path=${path.join(prefix, 'sanitizer/report')}`;
     const join = (name, more) =>
         [process.env[name], log, more].filter(Boolean).join(':');
@@ -188,6 +190,7 @@ function environment(prefix) {
         ASAN_OPTIONS: join('ASAN_OPTIONS'),
         LSAN_OPTIONS: join('LSAN_OPTIONS'),
         UBSAN_OPTIONS: join('UBSAN_OPTIONS', 'print_stacktrace=1'),
+        ...faults?.environment,
     };
 }
 
@@ -240,6 +243,7 @@ class Nginx {
     constructor(options) {
         this.options = options;
         this.prefix = makePrefix();
+        this.faults = Faults.of(this.prefix, options.faults);
         this.killed = new Set();
         this.stderr = '';
         this.done = false;
@@ -287,7 +291,7 @@ class Nginx {
             '-p', `${this.prefix}/`,
             '-e', `${this.prefix}/error.log`,
             '-c', `${this.prefix}/nginx.conf`,
-        ], { cwd: this.prefix, env: environment(this.prefix),
+        ], { cwd: this.prefix, env: environment(this.prefix, this.faults),
              stdio: ['ignore', 'ignore', 'pipe'] });
         this.exited = new Promise((resolve) => {
             this.child.once('error', (err) => {
@@ -627,9 +631,10 @@ process.on('exit', (code) => {
  * socketio_zone, null for none), drain, listen, port, level, and the parts
  * main, events, http, server, location, api, which are inserted in their
  * blocks (location, api: null leaves the location out).  config is such a part
- * that is the whole configuration; daemon starts it in the background.  mayDie says that a worker may kill itself
- * with signal 9, as the test build does when told to.  expectEmerg allows
- * [emerg] in the log, for tests that reload a broken configuration.
+ * that is the whole configuration; daemon starts it in the background.  mayDie
+ * says that a worker may kill itself with signal 9, as the test build does when
+ * told to.  expectEmerg allows [emerg] in the log, for tests that reload a
+ * broken configuration or take memory away.  faults is a plan of faults.mjs.
  */
 export function startNginx(options = {}) {
     return new Nginx(options).start();

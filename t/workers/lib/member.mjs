@@ -33,9 +33,15 @@ export function reason(err) {
 
 
 export class Member {
-    /* transport: polling or websocket; agent: for the polls' connections. */
-    static async open(nginx, { transport = 'polling', agent } = {}) {
+    /*
+     * transport: polling or websocket; agent: for the polls' connections; auth
+     * is of the CONNECT; strays: packets that nobody expects are no fault.
+     */
+    static async open(nginx, { transport = 'polling', agent, auth,
+                               strays = false } = {}) {
         const member = new Member(nginx, transport);
+
+        member.strays = strays;
 
         if (transport === 'polling') {
             member.polling = await Polling.open(nginx.url, { agent });
@@ -46,7 +52,7 @@ export class Member {
 
         member.sid = (member.polling ?? member.ws).sid;
         member.run = member.#run();
-        await member.#connect();
+        await member.#connect(auth);
 
         return member;
     }
@@ -178,7 +184,7 @@ export class Member {
             this.#acked(packet.slice(2, bracket),
                         JSON.parse(packet.slice(bracket)));
 
-        } else {
+        } else if (!this.strays || /^(1|4[14])/.test(packet)) {
             this.#end(`packet ${packet}`);
         }
     }
@@ -246,8 +252,15 @@ export class Member {
         return answer;
     }
 
-    #connect() {
-        return this.#ask('', '40');
+    #connect(auth) {
+        return this.#ask('', auth ? `40${JSON.stringify(auth)}` : '40');
+    }
+
+    /* An event with an acknowledgement, of which it gives the arguments. */
+    ask(...args) {
+        const id = String(++this.ids);
+
+        return this.#ask(id, `42${id}${JSON.stringify(args)}`);
     }
 
     async join(room) {
