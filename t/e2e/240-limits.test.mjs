@@ -191,7 +191,11 @@ run('socketio_limit_events', {
 
             assert.deepEqual(sockets, []);
             assert.equal((await session.ack(9, ['join', 'a']))[0].ok, true);
-            await session.connect('/strict');
+
+            /* what it has used up is not given back by coming again */
+            await session.send('40/strict,');
+            assert.equal(await session.recv(),
+                         '44/strict,{"message":"Rate limit exceeded"}');
             await session.close();
         });
 
@@ -212,6 +216,76 @@ run('socketio_limit_events', {
             await session.close();
         });
     }
+
+    for (const transport of TRANSPORTS) {
+        test(`${transport}: coming again does not begin anew`, async () => {
+            const session = await state.open(transport);
+
+            await session.connect();
+            await burst(session, 3);
+            assert.equal(taken(await acks(session, 3)), 3);
+            await session.send('41');
+            await session.connect();
+
+            /* three events and the leave, so there is one more */
+            await burst(session, 3);
+            assert.equal(taken(await acks(session, 3)), 1);
+            await session.send('41', '40');
+            assert.equal(await session.recv(),
+                         '44{"message":"Rate limit exceeded"}');
+            await session.close();
+        });
+
+        test(`${transport}: coming and going is limited, and ends`,
+             async () => {
+            const session = await state.open(transport);
+            const before = await state.counters();
+
+            for (let i = 0; i < 5; i++) {
+                await session.connect();
+                await session.send('41');
+            }
+
+            for (let i = 0; i < 3; i++) {
+                await session.send('40');
+                assert.equal(await session.recv(),
+                             '44{"message":"Rate limit exceeded"}');
+            }
+
+            const after = await state.counters();
+
+            assert.equal(after.events_limited - before.events_limited, 3);
+            assert.equal(after.sockets_opened - before.sockets_opened, 5);
+
+            await session.connect('/free');
+            await session.close();
+        });
+
+        test(`${transport}: CONNECTs that are refused count`, async () => {
+            const session = await state.open(transport);
+
+            for (let i = 0; i < 7; i++) {
+                await session.send('40/none,');
+                assert.equal(await session.recv(), '44/none,{"message":"'
+                             + (i < 5 ? 'Invalid namespace'
+                                      : 'Rate limit exceeded') + '"}');
+            }
+
+            await session.connect('/free');
+            await session.close();
+        });
+    }
+
+    test('leaving several namespaces is not leaving one often', async () => {
+        const session = await state.open('websocket');
+
+        await session.connect();
+        await session.connect('/strict');
+        await session.send('41', '41/strict,');
+        await session.connect('/strict');
+        await session.connect();
+        await session.close();
+    });
 
     test('a bucket goes along with an upgrade', async () => {
         const session = await state.open('polling');
@@ -437,7 +511,8 @@ run('socketio_limit_sockets', {
     });
 
     test('the error log says it', async () => {
-        assert.match(state.nginx.logs(), /\[info\].*CONNECT to namespace "\/" /);
+        assert.match(state.nginx.logs(),
+                     /\[info\].*CONNECT denied, "Too many connections".* "\/"/);
     });
 });
 

@@ -333,12 +333,257 @@ example('resource-status', (it) => {
 });
 
 
+example('chat', (it) => {
+    /* Ann and Ben may be in "staff", everybody in "general". */
+    const open = (user, options) => it.user(user, { namespace: '/chat',
+                                                    ...options });
+    const join = (socket, room = 'general') => ask(socket, 'room:join', room);
+    const send = (socket, content, more) => ask(
+        socket, 'message:send', { roomId: 'general', content, ...more });
+
+    /* Users in "general", who have heard of each other already. */
+    const inside = async (...users) => {
+        const sockets = [];
+
+        for (const user of users) {
+            const socket = await open(user);
+
+            assert.equal((await join(socket)).ok, true);
+            sockets.push(socket);
+        }
+
+        await it.settle(...sockets);
+        sockets.forEach((socket) => { socket.heard = []; });
+
+        return sockets;
+    };
+
+    test('join: the history comes, and the others are told', async () => {
+        const ann = await open('ann', { mode: 'websocket' });
+        const ben = await open('ben', { mode: 'polling' });
+
+        assert.deepEqual(await join(ann), { ok: true, users: ['ann'] });
+        assert.deepEqual(ann.heard, [['room:history', 'general', []]]);
+
+        const { ok, id } = await send(ann, 'Hello', { sender: 'ben' });
+
+        assert.equal(ok, true);
+        assert.deepEqual(await join(ben), { ok: true, users: ['ann', 'ben'] });
+        await it.settle(ann, ben);
+
+        const [, [, message]] = ann.heard;
+
+        assert.ok(Math.abs(Date.now() - Date.parse(message.createdAt)) < 60000);
+        assert.deepEqual(message, {
+            id, roomId: 'general', content: 'Hello', type: 'text',
+            sender: { id: 'ann', name: 'Ann' }, createdAt: message.createdAt,
+        });
+        assert.deepEqual(ann.heard.slice(1), [
+            ['message:new', message],
+            ['room:user-joined', { userId: 'ben', roomId: 'general' }],
+        ]);
+        assert.deepEqual(ben.heard, [['room:history', 'general', [message]]]);
+    });
+
+    for (const mode of MIXED) {
+        test(`a message reaches all before its ack: ${mode}`, async () => {
+            const [ann, ben] = await inside('ann', 'ben');
+            const cem = await open('cem', { mode });
+            const idle = await open('ann', { mode });
+
+            await join(cem);
+
+            const answer = await send(cem, mode);
+
+            assert.equal(heard(cem, 'message:new').length, 1);
+            await it.settle(ann, ben, idle);
+
+            for (const socket of [ann, ben, cem]) {
+                const [[message], ...more] = heard(socket, 'message:new');
+
+                assert.deepEqual(more, []);
+                assert.deepEqual([message.id, message.content],
+                                 [answer.id, mode]);
+            }
+
+            assert.deepEqual(idle.heard, []);
+        });
+    }
+
+    test('messages come in one order to all', async () => {
+        const all = await inside('ann', 'ben', 'cem');
+
+        await Promise.all(all.flatMap((socket) => [1, 2, 3, 4].map(
+            (n) => send(socket, `${n}`))));
+        await it.settle(...all);
+
+        const [first, ...others] = all.map((socket) =>
+            heard(socket, 'message:new').map(([{ id }]) => id));
+
+        assert.equal(first.length, 12);
+        others.forEach((ids) => assert.deepEqual(ids, first));
+    });
+
+    test('typing: the others in the room, and under the own name', async () => {
+        const [ann, ben, tab] = await inside('ann', 'ben', 'ben');
+        const idle = await open('cem');
+
+        ben.emit('typing:start', 'general');
+        assert.deepEqual(
+            await ask(ben, 'typing:start', 'general',
+                      { userId: 'ann', text: 1 }), { ok: true });
+        assert.deepEqual(await ask(ben, 'typing:stop', 'general'),
+                         { ok: true });
+        await it.settle(ann, ben, tab, idle);
+
+        const user = { userId: 'ben', userName: 'Ben' };
+
+        for (const socket of [ann, tab]) {
+            assert.deepEqual(socket.heard, [
+                ['typing:start', 'general', user],
+                ['typing:start', 'general', { text: 1, ...user }],
+                ['typing:stop', 'general', user],
+            ]);
+        }
+
+        assert.deepEqual([...ben.heard, ...idle.heard], []);
+    });
+
+    test('receipts: the others are told who has read', async () => {
+        const [ann, ben] = await inside('ann', 'ben');
+        const { id } = await send(ann, 'read me');
+
+        assert.deepEqual(
+            await ask(ben, 'message:read', { roomId: 'general', messageId: id,
+                                             userId: 'cem' }), { ok: true });
+        await it.settle(ann, ben);
+        assert.deepEqual(heard(ann, 'message:read'), [
+            [{ roomId: 'general', messageId: id, userId: 'ben' }],
+        ]);
+        assert.deepEqual(heard(ben, 'message:read'), []);
+    });
+
+    test('a room of others stays shut', async () => {
+        const ann = await open('ann');
+        const cem = await open('cem');
+
+        assert.equal((await join(ann, 'staff')).ok, true);
+        ann.heard = [];
+
+        for (const room of ['staff', 'none', '', null, {}, ['general'],
+                            'room:staff', 'constructor'])
+        {
+            assert.deepEqual(await join(cem, room),
+                             { ok: false, error: 'Forbidden' }, String(room));
+        }
+
+        assert.deepEqual(
+            await ask(cem, 'message:send', { roomId: 'staff', content: 'x' }),
+            { ok: false, error: 'Not in this room' });
+        assert.deepEqual(await ask(cem, 'typing:start', 'staff'),
+                         { ok: false, error: 'Forbidden' });
+        assert.deepEqual(
+            await ask(cem, 'message:read', { roomId: 'staff', messageId: 1 }),
+            { ok: false, error: 'Forbidden' });
+        assert.equal((await ask(cem, 'join', 'room:staff')).ok, false);
+
+        await ask(ann, 'message:send', { roomId: 'staff', content: 'secret' });
+        await it.settle(ann, cem);
+        assert.deepEqual(names(ann), ['message:new']);
+        assert.deepEqual(cem.heard, []);
+    });
+
+    test('what is no message is refused', async () => {
+        const [ann, ben] = await inside('ann', 'ben');
+
+        for (const content of ['', 'x'.repeat(2001), 5, null, undefined]) {
+            assert.deepEqual(await send(ann, content),
+                             { ok: false, error: 'Invalid message' });
+        }
+
+        assert.equal((await ask(ann, 'message:send')).ok, false);
+        assert.equal((await ask(ann, 'message:send', 'x')).ok, false);
+        assert.deepEqual(await ask(ann, 'room:close', 'general'),
+                         { ok: false, error: 'Unknown event' });
+        await it.settle(ann, ben);
+        assert.deepEqual([...ann.heard, ...ben.heard], []);
+    });
+
+    test('leave, and the last of two tabs', async () => {
+        const [ann, ben, tab] = await inside('ann', 'ben', 'ben');
+        const gone = { userId: 'ben', roomId: 'general' };
+
+        assert.deepEqual(await ask(ben, 'room:leave', 'general'),
+                         { ok: true });
+        assert.deepEqual(await ask(ben, 'room:leave', 'general'),
+                         { ok: false, error: 'Not in this room' });
+        await it.settle(ann, ben, tab);
+        assert.deepEqual(ann.heard, []);
+
+        const left = once(ann, 'room:user-left');
+
+        await ask(tab, 'room:leave', 'general');
+        assert.deepEqual(await left, [gone]);
+        assert.equal((await send(ben, 'x')).ok, false);
+        assert.deepEqual(ben.heard, []);
+    });
+
+    test('who has no token stays outside', async () => {
+        const socket = client(it.nginx, { namespace: '/chat' });
+        const [err] = await once(socket, 'connect_error');
+
+        assert.equal(err.message, 'Authentication required');
+    });
+
+    test('the page', { skip }, async () => {
+        const ann = await it.page('ann');
+        const ben = await it.page('ben');
+
+        for (const page of [ann, ben]) {
+            await page.locator('#users', { hasText: 'ann, ben' }).waitFor();
+        }
+
+        await ann.fill('#text', 'Good <b>morning</b>');
+        await ben.getByText('Ann typing').waitFor();
+        await ann.click('#form button');
+
+        for (const page of [ann, ben]) {
+            await page.locator('#messages', {
+                hasText: 'Ann: Good <b>morning</b>',
+            }).waitFor();
+        }
+
+        await ann.getByText('✓ ben').waitFor();
+        assert.deepEqual([...ann.faults, ...ben.faults], []);
+    });
+
+    test('without the service there is an answer, too', async () => {
+        const [ann, ben] = await inside('ann', 'ben');
+
+        await it.stopService();
+
+        const answer = await send(ann, 'x');
+
+        assert.equal(answer.ok, false);
+        assert.equal(typeof answer.error, 'string');
+
+        /* what nginx does alone goes on */
+        assert.deepEqual(await ask(ann, 'typing:start', 'general'),
+                         { ok: true });
+        await it.settle(ben);
+        assert.deepEqual(names(ben), ['typing:start']);
+        await it.startService();
+        assert.equal((await send(ann, 'y')).ok, true);
+    });
+});
+
+
 example('driver-tracking', (it) => {
     const people = async (mode, ...list) => Object.fromEntries(
         await Promise.all(list.map(
             async (user) => [user, await it.user(user, { mode })])));
 
-    /* by polling, what is volatile comes only while a poll waits */
+    /* what is volatile comes while a poll waits, or once upgrades are over */
     for (const mode of ['websocket', 'upgrade']) {
         test(`a position is for the own company and admins: ${mode}`,
             async () => {
@@ -347,6 +592,7 @@ example('driver-tracking', (it) => {
                 const tab = await it.user('nora', { mode });
                 const sent = { x: 1, y: 2, driver: 'dora', time: 0 };
 
+                await it.settle(tab, ...Object.values(all));
                 assert.deepEqual(await ask(all.dan, 'position:update', sent),
                                  { ok: true });
                 await it.settle(tab, ...Object.values(all));
@@ -488,5 +734,163 @@ example('driver-tracking', (it) => {
         await nora.getByText('sent').waitFor();
         await dan.getByText('nora, company: Where are you?').waitFor();
         assert.deepEqual([...nora.faults, ...dan.faults], []);
+    });
+});
+
+
+example('place-order', (it) => {
+    const order = (key, ...items) => ({
+        key, items: items.map(([dish, count]) => ({ dish, count })),
+    });
+
+    for (const mode of MIXED) {
+        test(`an order, its ack, and whom it concerns: ${mode}`, async () => {
+            const [cara, tab, carl, kim] = await Promise.all(
+                ['cara', 'cara', 'carl', 'kim'].map(
+                    (user) => it.user(user, { mode })));
+            const wanted = order(mode, ['soup', 2], ['cake', 1]);
+            const answer = await ask(cara, 'place-order', wanted);
+
+            assert.equal(answer.ok, true);
+            await it.settle(cara, tab, carl, kim);
+
+            const placed = { orderId: answer.orderId, customer: 'cara',
+                             items: wanted.items, total: 1280 };
+
+            assert.deepEqual(kim.heard, [['order:new', placed]]);
+            assert.deepEqual(tab.heard, [['order:placed', placed]]);
+            assert.deepEqual([...cara.heard, ...carl.heard], []);
+
+            /* once more, as after a time-out: the same order */
+            assert.deepEqual(await ask(tab, 'place-order', wanted), answer);
+
+            assert.deepEqual(await ask(kim, 'order-ready', answer.orderId),
+                             { ok: true });
+            await it.settle(cara, tab, carl, kim);
+
+            const ready = ['order:ready', { orderId: answer.orderId }];
+
+            assert.deepEqual(kim.heard.slice(1), [ready]);
+            assert.deepEqual(tab.heard.slice(1), [ready]);
+            assert.deepEqual(cara.heard, [ready]);
+            assert.deepEqual(carl.heard, []);
+        });
+    }
+
+    test('what is no order is refused', async () => {
+        const kim = await it.user('kim');
+
+        for (const wrong of [undefined, null, 'soup', {}, { items: [] },
+                             order('a'), order('a', ['steak', 1]),
+                             order('a', ['soup', 0]), order('a', ['soup', 1.5]),
+                             order('a', ['constructor', 1]),
+                             order(5, ['soup', 1])])
+        {
+            const cara = await it.user('cara', { mode: 'websocket' });
+
+            assert.deepEqual(await ask(cara, 'place-order', wrong),
+                             { ok: false, error: 'Invalid order' });
+            cara.disconnect();
+        }
+
+        assert.deepEqual(await ask(kim, 'order-ready', 'x'),
+                         { ok: false, error: 'No such order' });
+        await it.settle(kim);
+        assert.deepEqual(kim.heard, []);
+    });
+
+    test('who is no customer cannot order, who is no cook not cook',
+        async () => {
+            const cara = await it.user('cara');
+            const kim = await it.user('kim');
+            const { orderId } = await ask(cara, 'place-order',
+                                          order('k', ['cake', 1]));
+            const none = { message: 'operation has timed out' };
+
+            await Promise.all([
+                assert.rejects(kim.timeout(200).emitWithAck(
+                    'place-order', order('k', ['cake', 1])), none),
+                assert.rejects(cara.timeout(200).emitWithAck(
+                    'order-ready', orderId), none),
+            ]);
+            await it.settle(cara, kim);
+            assert.deepEqual(names(kim), ['order:new']);
+            assert.deepEqual(cara.heard, []);
+        });
+
+    test('the page', { skip }, async () => {
+        const kim = await it.page('kim');
+        const cara = await it.page('cara');
+
+        for (const page of [kim, cara]) {
+            await page.locator('#state', { hasText: 'connected' }).waitFor();
+        }
+
+        await cara.selectOption('select', 'pasta');
+        await cara.click('#form button');
+        await cara.getByText('cara: 1 × pasta').waitFor();
+        await kim.click('#orders li:has-text("1 × pasta") button');
+        await cara.getByText('1 × pasta – ready').waitFor();
+
+        await cara.selectOption('select', 'steak');
+        await cara.click('#form button');
+        await cara.getByText('Invalid order').waitFor();
+        assert.deepEqual([...kim.faults, ...cara.faults], []);
+    });
+});
+
+
+describe('tools/example', () => {
+    const tool = path.join(REPO, 'tools/example');
+    const build = path.dirname(MODULE);
+
+    function run(...args) {
+        const child = spawn(tool, args, { detached: true,
+                                          stdio: ['ignore', 'pipe', 'pipe'] });
+
+        child.text = '';
+        child.stdout.on('data', (data) => { child.text += data; });
+        child.stderr.on('data', (data) => { child.text += data; });
+
+        return child;
+    }
+
+    test('starts one, and tidies up on Ctrl-C',
+        { skip: MODULE === '' && 'the module is part of nginx' }, async () => {
+            const port = await freePort();
+            const child = run(build, 'resource-status', String(port));
+            const ended = event(child, 'exit');
+            const url = `http://127.0.0.1:${port}`;
+
+            try {
+                await until(() => fetch(url).then((res) => res.ok, () => false),
+                            'the page is there', PATIENCE * 3);
+                await until(() => fetch(`${url}/login`, {
+                    method: 'POST', body: '{"user":"olga"}',
+                }).then((res) => res.ok), 'the service is there', PATIENCE * 3);
+
+            } finally {
+                /* as a terminal does: to nginx and the service as well */
+                process.kill(-child.pid, 'SIGINT');
+                await ended;
+            }
+
+            const [, place] = /logs in (\S+)\/examples/.exec(child.text);
+
+            assert.equal(child.exitCode, 0, child.text);
+            assert.equal(existsSync(place), false);
+            await assert.rejects(fetch(url));
+        });
+
+    test('says which there are', async () => {
+        const child = run(build, 'none');
+
+        await event(child, 'exit');
+        assert.equal(child.exitCode, 1);
+
+        for (const name of ['chat', 'driver-tracking', 'place-order',
+                            'resource-status']) {
+            assert.ok(child.text.includes(name), child.text);
+        }
     });
 });

@@ -22,6 +22,12 @@ const POINTS = 1000;
 const user = (more) => token({ sub: 'user', exp: inSeconds(3600), ...more });
 const USER = user();
 
+/* What a service says to `ask`. */
+const ANSWER = JSON.stringify({
+    data: { text: 'longer than one block of shared memory, which has 56' },
+    leave: ['role:a'], join: ['asked'], ack: [1], disconnect: true,
+});
+
 if (skip) {
     process.stderr.write(`SKIPPED 080-die-in-lock: ${skip}\n`);
 }
@@ -78,6 +84,17 @@ async function live(nginx) {
         },
         async () => {
             const session = await Polling.open(nginx.url);
+            const ws = keep(await WebSocketRaw.open(nginx.url));
+
+            await session.connect();
+            await session.ack(1, ['ask']);
+            await session.recv();
+            await ws.connect();
+            await ws.ack(1, ['ask']);
+            await ws.recv();
+        },
+        async () => {
+            const session = await Polling.open(nginx.url);
 
             await session.connect();
             await nginx.call('socketsJoin', { join: ['c'] });
@@ -110,7 +127,9 @@ async function dieAt(point) {
                   + 'socketio_announce join=in leave=out;'
                   + 'socketio_auth optional;'
                   + 'socketio_on relay relay room=a any limit=100r/s;'
+                  + 'socketio_on ask forward /_ask;'
                   + `socketio_jwt_key HS256 secret=${SECRET};`,
+        server: `location = /_ask { internal; return 200 '${ANSWER}'; }`,
     });
 
     await live(nginx);
