@@ -24,6 +24,7 @@ units = $(patsubst t/unit/%.c,$(out)/unit/%,$(wildcard t/unit/*$(T)*.c))
 fuzzers = $(patsubst t/fuzz/%.c,$(out)/fuzz/%,$(wildcard t/fuzz/*$(T)*.c))
 e2e = $(wildcard t/e2e/*$(T)*.test.mjs)
 workers = $(wildcard t/workers/*$(T)*.test.mjs)
+cluster = $(wildcard t/cluster/*$(T)*.test.mjs)
 
 # What needs no nginx to run, other programs, or much time.
 unfaulted = t/e2e/005-% t/e2e/260-% t/e2e/400-% t/e2e/500-% t/e2e/510-%
@@ -57,7 +58,7 @@ asan_env = TEST_NGINX_BINARY=$(out)/asan/nginx TEST_NGINX_MODULE= \
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all echo deps deps-run npm run test unit fuzz fuzz-merge e2e workers \
-	faults soak asan lint clean help
+	faults soak cluster asan lint clean help
 
 
 all:
@@ -74,8 +75,8 @@ help:
 	@echo "make example-NAME"
 	@echo "               the same for examples/NAME and its service"
 	@echo "make test      installs what is needed, then lint, unit, a short"
-	@echo "               fuzz, e2e and workers"
-	@echo "make lint|unit|e2e|workers"
+	@echo "               fuzz, e2e, workers and cluster"
+	@echo "make lint|unit|e2e|workers|cluster"
 	@echo "               one of these; T=name picks the files to run"
 	@echo "make fuzz      FUZZ_TIME=120 seconds for each target"
 	@echo "make fuzz-merge"
@@ -200,10 +201,14 @@ soak: $(subject) npm
 		t/soak/soak.test.mjs
 
 
+cluster: $(subject) npm
+	@$(nginx_env) $(run) node cluster $(cluster)
+
+
 asan: npm
 	@tools/deps asan
 	@$(build) asan
-	@$(asan_env) $(run)/asan all e2e workers
+	@$(asan_env) $(run)/asan all e2e workers cluster
 
 
 clean:

@@ -5,8 +5,8 @@
  * judged by the hub, under the lock under which the event gets its place.
  */
 
+#include "ngx_sio_bus.h"
 #include "ngx_sio_denied.h"
-#include "ngx_sio_emit.h"
 #include "ngx_sio_on.h"
 #include "ngx_sio_relay.h"
 #include "sio_merge.h"
@@ -248,7 +248,7 @@ ngx_sio_relay_emit(ngx_sio_event_t *event, ngx_sio_emit_t *emit)
     emit->payload.text[0].n = sio_packet_write_head(head, event->packet->type,
                                                     event->packet->attachments,
                                                     emit->namespace, none);
-    rc = ngx_sio_emit(emit);
+    rc = ngx_sio_publish(emit);
 
     if (rc != NGX_OK) {
         ngx_sio_relay_refuse(event, rc);

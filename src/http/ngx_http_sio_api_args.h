@@ -73,6 +73,9 @@ ngx_int_t ngx_http_sio_api_string(ngx_http_sio_api_op_t *op,
 ngx_int_t ngx_http_sio_api_number(ngx_http_sio_api_op_t *op, sio_span_t text,
     ngx_uint_t max, const char *path, ngx_uint_t *n);
 
+/* What an answer says of the other nodes, NGX_SIO_CLUSTER_...; JSON. */
+const char *ngx_http_sio_api_cluster(ngx_uint_t cluster);
+
 /* At least n bytes to write the answer on to, NULL without memory. */
 u_char *ngx_http_sio_api_reserve(ngx_http_sio_api_out_t *out, size_t n);
 

@@ -8,6 +8,7 @@
 #include "ngx_http_sio_api_args.h"
 #include "ngx_http_sio_api_operations.h"
 #include "ngx_http_sio_api_emit.h"
+#include "ngx_sio_bus.h"
 #include "sio_packet.h"
 
 
@@ -22,6 +23,7 @@ typedef struct {
     sio_span_t    attachments[SIO_ATTACHMENTS_MAX];
     ngx_uint_t    nattachments;
     ngx_uint_t    flags;
+    ngx_uint_t    local;        /* not for other nodes */
     ngx_msec_t    ack;          /* how long acks are awaited; 0: none are */
     const u_char *key;          /* NGX_SIO_KEY_LEN bytes, or NULL */
 } ngx_http_sio_api_event_t;
@@ -210,9 +212,12 @@ ngx_http_sio_api_flags(ngx_http_sio_api_op_t *op, ngx_http_sio_api_event_t *e)
             continue;
         }
 
-        if (!sio_json_is(&m.key, sio_span("compress"))
-            && !sio_json_is(&m.key, sio_span("local")))
-        {
+        if (sio_json_is(&m.key, sio_span("local"))) {
+            e->local = m.value.kind == SIO_JSON_TRUE;
+            continue;
+        }
+
+        if (!sio_json_is(&m.key, sio_span("compress"))) {
             return ngx_http_sio_api_fail(op, NGX_HTTP_SIO_API_MALFORMED,
                                          "unknown flag", "flags.%*s",
                                          m.key.raw.n - 2, m.key.raw.p + 1);
@@ -411,6 +416,7 @@ ngx_http_sio_api_publish(ngx_http_sio_api_op_t *op,
     emit.except = op->except.elts;
     emit.nexcept = op->except.nelts;
     emit.flags = e->flags;
+    emit.local = e->local;
     emit.key = e->key;
 
     if (e->ack) {
@@ -436,7 +442,7 @@ ngx_http_sio_api_publish(ngx_http_sio_api_op_t *op,
     rc = NGX_DECLINED;
 
     if (ngx_sio_log_fits(op->zone, ngx_sio_payload_size(&emit.payload))) {
-        rc = ngx_sio_emit(&emit);
+        rc = ngx_sio_publish(&emit);
     }
 
     if (e->ack && (rc != NGX_OK || emit.duplicate)) {
@@ -514,7 +520,8 @@ ngx_http_sio_api_published(ngx_http_sio_api_op_t *op,
     p = ngx_sprintf(p, "{\"ok\":true,%s\"offset\":\"",
                     emit->duplicate ? "\"duplicate\":true," : "");
     p = ngx_sio_offset_write(op->zone, emit->position, p);
-    p = ngx_sprintf(p, "\",\"matched\":%ui", emit->matched);
+    p = ngx_sprintf(p, "\",\"matched\":%ui%s", emit->matched,
+                    ngx_http_sio_api_cluster(emit->cluster));
 
     ngx_http_sio_api_commit(op->out, p);
 

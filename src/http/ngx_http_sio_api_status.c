@@ -5,6 +5,7 @@
  */
 
 #include "ngx_http_sio_api_args.h"
+#include "ngx_sio_cluster.h"
 #include "ngx_http_sio_api_operations.h"
 
 
@@ -103,6 +104,7 @@ ngx_http_sio_api_status_answer(ngx_http_sio_api_op_t *op)
 
     p = ngx_http_sio_api_status_pools(zone->shared, p);
     p = ngx_http_sio_api_status_log(zone, p);
+    p = ngx_sio_cluster_status(zone, p);
     p = ngx_http_sio_api_status_workers(p);
     p = ngx_http_sio_api_status_counters(zone->shared, p);
 

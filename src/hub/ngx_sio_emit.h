@@ -33,6 +33,7 @@ struct ngx_sio_emit_s {
                                            then there are no exceptions */
     unsigned            member:1;       /* it must be in each of the rooms */
     unsigned            others:1;       /* it does not get the event */
+    unsigned            local:1;        /* other nodes do not get the event */
     ngx_sio_payload_t   payload;        /* Engine.IO text packet, binaries */
     const u_char       *key;            /* NGX_SIO_KEY_LEN bytes, or NULL */
     ngx_uint_t          most;           /* sockets; 0: any number */
@@ -43,6 +44,7 @@ struct ngx_sio_emit_s {
     uint64_t            position;       /* of the record, or the head */
     ngx_uint_t          matched;        /* sockets of this nginx */
     ngx_uint_t          duplicate;      /* results are those of the first */
+    ngx_uint_t          cluster;        /* of ngx_sio_publish() */
 };
 
 

@@ -17,8 +17,13 @@
 #include "sio_ring.h"
 
 
-#define NGX_SIO_MAGIC  0x53494f38       /* changes with the layout */
+#define NGX_SIO_MAGIC  0x53494f39       /* changes with the layout */
 #define NGX_SIO_REVOKE_KEY  16          /* bytes of a digest */
+
+
+/* Whether other nodes are heard. */
+#define NGX_SIO_BUS_DOWN   0
+#define NGX_SIO_BUS_UP     1
 
 
 /* One array of cells; cell 0 is never used. */
@@ -65,6 +70,9 @@ typedef struct {
     ngx_atomic_t           janitor_socket;  /* (atomic) likewise */
     ngx_atomic_t           dirty;       /* pid of who changes it right now */
     ngx_sio_mask_t         parked;      /* (atomic) workers with parked polls */
+    ngx_atomic_t           leader;      /* (atomic) who listens to the bus */
+    ngx_atomic_t           bus;         /* (atomic) NGX_SIO_BUS_... */
+    ngx_atomic_t           bus_since;   /* (atomic) s since 1970 */
     ngx_atomic_t           unused;      /* (atomic) of test builds */
 
     ngx_sio_pool_t         session_pool;

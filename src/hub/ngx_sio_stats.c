@@ -53,6 +53,12 @@ const ngx_sio_stat_t  ngx_sio_stat_names[] = {
     NGX_SIO_STAT(calls_failed),
     NGX_SIO_STAT(calls_refused),
     NGX_SIO_STAT(calls_gone),
+    NGX_SIO_STAT(cluster_sent),
+    NGX_SIO_STAT(cluster_lost),
+    NGX_SIO_STAT(cluster_received),
+    NGX_SIO_STAT(cluster_skipped),
+    NGX_SIO_STAT(cluster_refused),
+    NGX_SIO_STAT(cluster_failures),
     NGX_SIO_STAT(rebuilds),
     NGX_SIO_STAT(workers_reaped),
     { ngx_null_string, 0 }

@@ -52,6 +52,12 @@ typedef struct {
     ngx_atomic_t   calls_failed;        /* no answer, or a bad one */
     ngx_atomic_t   calls_refused;       /* over socketio_forward_queue */
     ngx_atomic_t   calls_gone;          /* answers whose socket was gone */
+    ngx_atomic_t   cluster_sent;        /* events and requests to the bus */
+    ngx_atomic_t   cluster_lost;        /* that could not be sent */
+    ngx_atomic_t   cluster_received;    /* messages of other nodes taken */
+    ngx_atomic_t   cluster_skipped;     /* for rooms that nobody is in */
+    ngx_atomic_t   cluster_refused;     /* malformed or too large */
+    ngx_atomic_t   cluster_failures;    /* connections to Redis that failed */
     ngx_atomic_t   rebuilds;            /* of the registry */
     ngx_atomic_t   workers_reaped;
 } ngx_sio_stats_t;

@@ -37,6 +37,8 @@ typedef struct {
     ngx_array_t       *announces;       /* of ngx_sio_announce_t, or NULL */
     ngx_log_t         *log;
     void              *reader;          /* the engine's, in a worker */
+    const struct ngx_sio_bus_s  *bus;   /* to other nodes, or NULL */
+    void              *cluster;         /* what serves it, in a worker */
     ngx_rbtree_t       asks;            /* of ngx_sio_ask_t, in a worker */
     ngx_rbtree_node_t  no_ask;          /* its sentinel */
 } ngx_sio_zone_t;

@@ -1,0 +1,425 @@
+
+/*
+ * Who leads, and what the leader subscribes to.  A leader is named by slot and
+ * epoch, so that it is void by itself when it is gone; each worker looks four
+ * times a second whether there is one.
+ */
+
+#include "ngx_sio_cells.h"
+#include "ngx_sio_cluster.h"
+
+
+#define NGX_SIO_CLUSTER_TICK    250     /* ms */
+#define NGX_SIO_CLUSTER_BEAT    2000    /* ms between heartbeats */
+#define NGX_SIO_CLUSTER_DEAF    8000    /* ms without hearing anything */
+
+
+static void ngx_sio_cluster_tick(ngx_event_t *ev);
+static void ngx_sio_cluster_lead(ngx_sio_cluster_t *cl);
+static void ngx_sio_cluster_resign(ngx_sio_cluster_t *cl);
+static void ngx_sio_cluster_state(ngx_sio_cluster_t *cl, ngx_uint_t state);
+static void ngx_sio_cluster_beat(ngx_sio_cluster_t *cl);
+static void ngx_sio_cluster_listen(ngx_sio_redis_t *redis);
+static void ngx_sio_cluster_subscribe(ngx_sio_cluster_t *cl,
+    const char *command, const char *kind, const char *end);
+static void ngx_sio_cluster_count(ngx_sio_cluster_t *cl);
+static void ngx_sio_cluster_count_one(ngx_sio_cluster_t *cl, uint32_t cell);
+static void ngx_sio_cluster_heard(ngx_sio_redis_t *redis, redisReply *reply,
+    void *data);
+
+
+ngx_int_t
+ngx_sio_cluster_init(const ngx_sio_redis_conf_t *conf, ngx_cycle_t *cycle)
+{
+    uint64_t            epoch;
+    ngx_uint_t          i;
+    ngx_sio_cluster_t  *cl;
+
+    if (ngx_sio_self_worker == 0) {
+        return NGX_OK;
+    }
+
+    cl = ngx_pcalloc(cycle->pool, sizeof(ngx_sio_cluster_t));
+    if (cl == NULL) {
+        return NGX_ERROR;
+    }
+
+    cl->in = sio_adapter_create();
+    cl->out = sio_adapter_create();
+
+    if (cl->in == NULL || cl->out == NULL) {
+        return NGX_ERROR;
+    }
+
+    cl->dummy.fd = (ngx_socket_t) -1;
+    cl->conf = conf;
+    cl->zone = conf->zone;
+    cl->self = ngx_sio_self_worker;
+
+    /* all workers, also those of the next configuration, are one node */
+
+    for (epoch = cl->zone->shared->epoch, i = 0; i < NGX_SIO_UID_LEN; i++) {
+        cl->uid[i] = "0123456789abcdefghijklmnopqrstuvwxyz"[epoch % 36];
+        epoch /= 36;
+    }
+
+    cl->listener.conf = conf;
+    cl->listener.role = "listener";
+    cl->listener.changed = ngx_sio_cluster_listen;
+    cl->listener.message = ngx_sio_cluster_heard;
+    cl->listener.data = cl;
+    ngx_sio_redis_init(&cl->listener);
+
+    cl->publisher.conf = conf;
+    cl->publisher.role = "publisher";
+    cl->publisher.data = cl;
+    ngx_sio_redis_init(&cl->publisher);
+
+    cl->tick.handler = ngx_sio_cluster_tick;
+    cl->tick.data = cl;
+    cl->tick.log = cycle->log;
+    cl->tick.cancelable = 1;
+    ngx_add_timer(&cl->tick, 1);
+
+    cl->zone->cluster = cl;
+
+    return NGX_OK;
+}
+
+
+void
+ngx_sio_cluster_exit(ngx_sio_zone_t *zone)
+{
+    ngx_sio_cluster_t  *cl;
+
+    cl = zone->cluster;
+
+    if (cl == NULL) {
+        return;
+    }
+
+    zone->cluster = NULL;
+
+    ngx_sio_cluster_resign(cl);
+    ngx_sio_redis_close(&cl->publisher);
+
+    sio_adapter_free(cl->in);
+    sio_adapter_free(cl->out);
+}
+
+
+static void
+ngx_sio_cluster_tick(ngx_event_t *ev)
+{
+    ngx_sio_shared_t   *sh;
+    ngx_sio_worker_t    leader;
+    ngx_sio_cluster_t  *cl;
+
+    cl = ev->data;
+    sh = cl->zone->shared;
+
+    ngx_add_timer(ev, NGX_SIO_CLUSTER_TICK);
+
+    if (ngx_exiting) {
+        ngx_sio_cluster_resign(cl);
+        return;
+    }
+
+    ngx_sio_redis_open(&cl->publisher);
+
+    leader = sh->leader;
+
+    if (leader != cl->self && !ngx_sio_worker_alive(leader)
+        && ngx_atomic_cmp_set(&sh->leader, leader, cl->self))
+    {
+        ngx_sio_cluster_state(cl, NGX_SIO_BUS_DOWN);
+        leader = cl->self;
+    }
+
+    if (leader == cl->self) {
+        ngx_sio_cluster_lead(cl);
+    }
+}
+
+
+static void
+ngx_sio_cluster_lead(ngx_sio_cluster_t *cl)
+{
+    ngx_sio_redis_open(&cl->listener);
+
+    if (cl->listener.state == NGX_SIO_REDIS_READY) {
+        ngx_sio_cluster_count(cl);
+        ngx_sio_cluster_beat(cl);
+    }
+}
+
+
+static void
+ngx_sio_cluster_resign(ngx_sio_cluster_t *cl)
+{
+    if (cl->zone->shared->leader != cl->self) {
+        return;
+    }
+
+    ngx_sio_redis_close(&cl->listener);
+    cl->listening = 0;
+
+    ngx_sio_cluster_state(cl, NGX_SIO_BUS_DOWN);
+    (void) ngx_atomic_cmp_set(&cl->zone->shared->leader, cl->self, 0);
+}
+
+
+static void
+ngx_sio_cluster_state(ngx_sio_cluster_t *cl, ngx_uint_t state)
+{
+    cl->zone->shared->bus = state;
+    cl->zone->shared->bus_since = ngx_time();
+}
+
+
+/* A connection that is open but deaf is noticed by what does not come back. */
+
+static void
+ngx_sio_cluster_beat(ngx_sio_cluster_t *cl)
+{
+    sio_span_t  none, uid;
+
+    if (ngx_current_msec - cl->heard > NGX_SIO_CLUSTER_DEAF) {
+        ngx_sio_redis_fail(&cl->listener, "nothing is heard from it");
+        return;
+    }
+
+    if ((ngx_msec_int_t) (ngx_current_msec - cl->beat) < 0) {
+        return;
+    }
+
+    cl->beat = ngx_current_msec + NGX_SIO_CLUSTER_BEAT;
+
+    ngx_memzero(&none, sizeof(sio_span_t));
+    uid.p = cl->uid;
+    uid.n = NGX_SIO_UID_LEN;
+
+    (void) ngx_sio_cluster_send(cl, "-beat", uid, none, none);
+}
+
+
+/*
+ * Broadcasts and requests are heard by patterns, so that a namespace that comes
+ * to life misses nothing; the requests' own channels are subscribed to as well,
+ * only because nodes count each other by them.
+ */
+
+static void
+ngx_sio_cluster_listen(ngx_sio_redis_t *redis)
+{
+    ngx_sio_cluster_t  *cl;
+
+    cl = redis->data;
+
+    ngx_memzero(cl->counted, sizeof(cl->counted));
+    cl->listening = 0;
+    cl->heard = ngx_current_msec;
+    cl->beat = ngx_current_msec;
+
+    if (redis->state != NGX_SIO_REDIS_READY) {
+        ngx_sio_cluster_state(cl, NGX_SIO_BUS_DOWN);
+        return;
+    }
+
+    ngx_sio_cluster_subscribe(cl, "PSUBSCRIBE", "-request", "*");
+    ngx_sio_cluster_subscribe(cl, "SUBSCRIBE", "-beat", NULL);
+    ngx_sio_cluster_subscribe(cl, "PSUBSCRIBE", "", "*");
+    ngx_sio_cluster_count(cl);
+}
+
+
+static void
+ngx_sio_cluster_subscribe(ngx_sio_cluster_t *cl, const char *command,
+    const char *kind, const char *end)
+{
+    u_char      *p, channel[NGX_SIO_CHANNEL_MAX];
+    ngx_uint_t   i;
+    sio_span_t   argv[2];
+    ngx_str_t   *prefix;
+
+    prefix = (ngx_str_t *) &cl->conf->prefix;
+    p = channel;
+
+    for (i = 0; i < prefix->len; i++) {
+
+        /* what is special in a pattern is not in the prefix of a channel */
+
+        if (end && ngx_strchr("*?[]\\", prefix->data[i])) {
+            *p++ = '\\';
+        }
+
+        *p++ = prefix->data[i];
+    }
+
+    if (end) {
+        p = ngx_sprintf(p, "%s#%s", kind, end);
+
+    } else {
+        p = ngx_sprintf(p, "%s#%*s#", kind, (size_t) NGX_SIO_UID_LEN,
+                        cl->uid);
+    }
+
+    argv[0].p = (const u_char *) command;
+    argv[0].n = ngx_strlen(command);
+    argv[1].p = channel;
+    argv[1].n = p - channel;
+
+    (void) ngx_sio_redis_command(&cl->listener, 2, argv, NULL);
+}
+
+
+/* Subscribes to the requests of namespaces that have come to life. */
+
+static void
+ngx_sio_cluster_count(ngx_sio_cluster_t *cl)
+{
+    uint32_t           cell, end;
+    ngx_sio_shared_t  *sh;
+
+    sh = cl->zone->shared;
+    end = ngx_min(sh->namespace_pool.fresh, NGX_SIO_NAMESPACES);
+
+    for (cell = 1; cell < end; cell++) {
+
+        if ((sh->namespaces[cell].state == NGX_SIO_LIVE)
+            && (sh->namespaces[cell].hash | 1) != cl->counted[cell])
+        {
+            ngx_sio_cluster_count_one(cl, cell);
+        }
+    }
+}
+
+
+static void
+ngx_sio_cluster_count_one(ngx_sio_cluster_t *cl, uint32_t cell)
+{
+    u_char            *p, channel[NGX_SIO_CHANNEL_MAX];
+    sio_span_t         argv[2];
+    ngx_sio_shared_t  *sh;
+
+    sh = cl->zone->shared;
+
+    p = ngx_cpymem(channel, cl->conf->prefix.data, cl->conf->prefix.len);
+    p = ngx_cpymem(p, "-request#", 9);
+
+    ngx_sio_lock(cl->zone);
+
+    if (sh->namespaces[cell].state == NGX_SIO_LIVE) {
+        p += ngx_sio_string_copy(sh, sh->namespaces[cell].name, p, 512);
+        cl->counted[cell] = sh->namespaces[cell].hash | 1;
+    }
+
+    ngx_sio_unlock(cl->zone);
+
+    *p++ = '#';
+
+    argv[0] = sio_span("SUBSCRIBE");
+    argv[1].p = channel;
+    argv[1].n = p - channel;
+
+    (void) ngx_sio_redis_command(&cl->listener, 2, argv, NULL);
+}
+
+
+ngx_uint_t
+ngx_sio_cluster_counted(ngx_sio_cluster_t *cl, sio_span_t namespace)
+{
+    uint32_t  cell;
+
+    ngx_sio_lock(cl->zone);
+    cell = ngx_sio_namespace_find(cl->zone->shared, namespace);
+    ngx_sio_unlock(cl->zone);
+
+    return cell && cl->counted[cell];
+}
+
+
+/*
+ * What Redis says to who subscribes: the kind, for patterns the pattern, the
+ * channel, and the message or how many channels there are now.
+ */
+
+static void
+ngx_sio_cluster_heard(ngx_sio_redis_t *redis, redisReply *reply, void *data)
+{
+    sio_span_t          channel, payload;
+    redisReply        **part;
+    ngx_sio_cluster_t  *cl;
+
+    cl = data;
+    cl->heard = ngx_current_msec;
+    part = reply->element;
+
+    if (reply->type == REDIS_REPLY_ERROR) {
+        ngx_sio_redis_fail(redis, "it does not let this user subscribe");
+        return;
+    }
+
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements < 3
+        || part[0]->type != REDIS_REPLY_STRING
+        || part[1]->type != REDIS_REPLY_STRING)
+    {
+        ngx_sio_redis_fail(redis, "it says what it was not asked");
+        return;
+    }
+
+    if (reply->elements == 3) {
+
+        /* the last pattern that was asked for is there: so are the others */
+
+        if (!cl->listening && ngx_strcmp(part[0]->str, "psubscribe") == 0
+            && part[2]->integer >= 3)
+        {
+            cl->listening = 1;
+            ngx_sio_cluster_state(cl, NGX_SIO_BUS_UP);
+        }
+
+        return;
+    }
+
+    if (ngx_strcmp(part[0]->str, "pmessage") != 0
+        || part[2]->type != REDIS_REPLY_STRING
+        || part[3]->type != REDIS_REPLY_STRING)
+    {
+        return;
+    }
+
+    channel.p = (u_char *) part[2]->str;
+    channel.n = part[2]->len;
+    payload.p = (u_char *) part[3]->str;
+    payload.n = part[3]->len;
+
+    ngx_sio_cluster_message(cl, channel, payload);
+}
+
+
+u_char *
+ngx_sio_cluster_status(ngx_sio_zone_t *zone, u_char *p)
+{
+    ngx_sio_shared_t   *sh;
+    ngx_sio_cluster_t  *cl;
+
+    static const char  *const  states[] = {
+        "idle", "connecting", "up", "down"
+    };
+
+    cl = zone->cluster;
+    sh = zone->shared;
+
+    if (cl == NULL) {
+        return p;
+    }
+
+    return ngx_sprintf(p, "\"cluster\":{\"state\":\"%s\",\"since\":%uA,"
+                       "\"node\":\"%*s\",\"leader\":%i,\"publisher\":\"%s\"},",
+                       sh->bus == NGX_SIO_BUS_UP ? "up" : "down",
+                       sh->bus_since, (size_t) NGX_SIO_UID_LEN, cl->uid,
+                       sh->leader ? (ngx_int_t) ngx_sio_worker_slot(sh->leader)
+                                  : -1,
+                       states[cl->publisher.state]);
+}

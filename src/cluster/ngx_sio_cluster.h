@@ -1,0 +1,97 @@
+
+/*
+ * A zone's membership in a cluster of Socket.IO nodes: this nginx is one more
+ * node of @socket.io/redis-adapter.
+ *
+ * One worker, the leader, listens for all and appends to the log; each worker
+ * that publishes has a connection of its own.
+ */
+
+#ifndef _NGX_SIO_CLUSTER_H_INCLUDED_
+#define _NGX_SIO_CLUSTER_H_INCLUDED_
+
+
+#include "ngx_sio_bus.h"
+#include "ngx_sio_redis.h"
+#include "sio_adapter.h"
+
+
+#define NGX_SIO_UID_LEN      6
+#define NGX_SIO_CHANNEL_MAX  2048       /* bytes; a longer one is refused */
+
+
+typedef struct {
+    ngx_connection_t             dummy;     /* first: for debug logs */
+    const ngx_sio_redis_conf_t  *conf;
+    ngx_sio_zone_t              *zone;
+    ngx_sio_worker_t             self;      /* outlives the slot at exit */
+    u_char                       uid[NGX_SIO_UID_LEN];
+
+    ngx_sio_redis_t              listener;  /* the leader's */
+    ngx_sio_redis_t              publisher;
+    ngx_event_t                  tick;
+    sio_adapter_t               *in;
+    sio_adapter_t               *out;
+
+    /* of the leader */
+    ngx_msec_t                   heard;     /* anything at all */
+    ngx_msec_t                   beat;      /* when the next one is due */
+    ngx_uint_t                   listening;
+    uint32_t                     counted[NGX_SIO_NAMESPACES];
+                                            /* hash of a namespace's name whose
+                                               requests are answered, or 0 */
+
+    u_char                      *text;      /* a packet to publish */
+    size_t                       text_size;
+    ngx_sio_redis_buf_t          answer;    /* of a request, under way */
+} ngx_sio_cluster_t;
+
+
+/*
+ * Starts what serves a zone in this worker; it lives as long as the worker.
+ * Returns NGX_OK, also without a slot, or NGX_ERROR without memory.
+ */
+ngx_int_t ngx_sio_cluster_init(const ngx_sio_redis_conf_t *conf,
+    ngx_cycle_t *cycle);
+
+/* Resigns and closes all connections; for the end of the worker. */
+void ngx_sio_cluster_exit(ngx_sio_zone_t *zone);
+
+/*
+ * Writes the state as members of a JSON object, at most 512 bytes; nothing for
+ * a zone that is in no cluster.
+ */
+u_char *ngx_sio_cluster_status(ngx_sio_zone_t *zone, u_char *p);
+
+/* The table of zones that are in a cluster. */
+extern const struct ngx_sio_bus_s  ngx_sio_cluster_bus;
+
+
+/* Takes a message of a channel; for the leader's listener. */
+void ngx_sio_cluster_message(ngx_sio_cluster_t *cl, sio_span_t channel,
+    sio_span_t payload);
+
+/* Takes a request; namespace is that of its channel. */
+void ngx_sio_cluster_request(ngx_sio_cluster_t *cl, sio_span_t namespace,
+    sio_span_t payload);
+
+/*
+ * Publishes to the channel <prefix><kind>#<namespace>#, and <name># behind it
+ * where there is a name.  NGX_OK or NGX_DECLINED.
+ */
+ngx_int_t ngx_sio_cluster_send(ngx_sio_cluster_t *cl, const char *kind,
+    sio_span_t namespace, sio_span_t name, sio_span_t message);
+
+/*
+ * Tells the other nodes of a request that needs no answer; uid is filled in.
+ * Returns NGX_SIO_CLUSTER_...
+ */
+ngx_uint_t ngx_sio_cluster_tell(ngx_sio_zone_t *zone, sio_span_t namespace,
+    sio_adapter_request_t *request);
+
+/* Whether requests of a namespace are answered: Redis counts this node. */
+ngx_uint_t ngx_sio_cluster_counted(ngx_sio_cluster_t *cl,
+    sio_span_t namespace);
+
+
+#endif /* _NGX_SIO_CLUSTER_H_INCLUDED_ */

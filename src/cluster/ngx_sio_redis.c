@@ -1,0 +1,475 @@
+
+/*
+ * Connects, writes, reads, and comes back after a failure, each time a little
+ * later.  Knows nothing of what the commands are for.
+ */
+
+#include "ngx_sio_redis_internal.h"
+
+
+#define NGX_SIO_REDIS_TIMEOUT   5000        /* ms, to greet or to reply */
+#define NGX_SIO_REDIS_FIRST     100         /* ms, until the first new try */
+#define NGX_SIO_REDIS_LAST      5000        /* ms, between later ones */
+#define NGX_SIO_REDIS_STABLE    3000        /* ms: then all is forgotten */
+#define NGX_SIO_REDIS_IN        (64 * 1024 * 1024)  /* bytes of one reply */
+#define NGX_SIO_REDIS_READS     64          /* in one turn of the event loop */
+
+
+static void ngx_sio_redis_connect(ngx_sio_redis_t *redis);
+static void ngx_sio_redis_write_handler(ngx_event_t *ev);
+static void ngx_sio_redis_read_handler(ngx_event_t *ev);
+static ngx_int_t ngx_sio_redis_replies(ngx_sio_redis_t *redis);
+static void ngx_sio_redis_reply(ngx_sio_redis_t *redis, redisReply *reply);
+static void ngx_sio_redis_shut(ngx_sio_redis_t *redis);
+static void ngx_sio_redis_timer_handler(ngx_event_t *ev);
+
+
+void
+ngx_sio_redis_init(ngx_sio_redis_t *redis)
+{
+    redis->dummy.fd = (ngx_socket_t) -1;
+    redis->backoff = NGX_SIO_REDIS_FIRST;
+    redis->timer.handler = ngx_sio_redis_timer_handler;
+    redis->timer.data = redis;
+    redis->timer.log = ngx_cycle->log;
+    redis->timer.cancelable = 1;
+}
+
+
+void
+ngx_sio_redis_open(ngx_sio_redis_t *redis)
+{
+    if (redis->state == NGX_SIO_REDIS_IDLE) {
+        ngx_sio_redis_connect(redis);
+    }
+}
+
+
+ngx_uint_t
+ngx_sio_redis_usable(const ngx_sio_redis_t *redis)
+{
+    return redis->state == NGX_SIO_REDIS_READY
+           || redis->state == NGX_SIO_REDIS_CONNECTING;
+}
+
+
+static void
+ngx_sio_redis_connect(ngx_sio_redis_t *redis)
+{
+    ngx_int_t               rc;
+    ngx_addr_t             *addr;
+    ngx_peer_connection_t   pc;
+
+    addr = &redis->conf->addrs[redis->address++ % redis->conf->naddrs];
+
+    ngx_memzero(&pc, sizeof(ngx_peer_connection_t));
+
+    pc.sockaddr = addr->sockaddr;
+    pc.socklen = addr->socklen;
+    pc.name = &addr->name;
+    pc.get = ngx_event_get_peer;
+    pc.log = ngx_cycle->log;
+    pc.log_error = NGX_ERROR_INFO;
+
+    redis->state = NGX_SIO_REDIS_CONNECTING;
+    redis->step = 0;
+
+    redis->reader = redisReaderCreate();
+    if (redis->reader == NULL) {
+        ngx_sio_redis_fail(redis, "no memory");
+        return;
+    }
+
+    rc = ngx_event_connect_peer(&pc);
+
+    if (rc != NGX_OK && rc != NGX_AGAIN) {
+
+        if (pc.connection) {
+            ngx_close_connection(pc.connection);
+        }
+
+        ngx_sio_redis_fail(redis, "cannot connect");
+        return;
+    }
+
+    redis->c = pc.connection;
+    redis->c->data = redis;
+    redis->c->read->handler = ngx_sio_redis_read_handler;
+    redis->c->write->handler = ngx_sio_redis_write_handler;
+    redis->c->log = ngx_cycle->log;
+    redis->c->read->log = ngx_cycle->log;
+    redis->c->write->log = ngx_cycle->log;
+
+    ngx_add_timer(&redis->timer, NGX_SIO_REDIS_TIMEOUT);
+
+    ngx_sio_redis_greet(redis);
+
+    if (rc == NGX_OK) {
+        ngx_sio_redis_flush(redis);
+    }
+}
+
+
+void
+ngx_sio_redis_ready(ngx_sio_redis_t *redis)
+{
+    redis->state = NGX_SIO_REDIS_READY;
+    redis->since = ngx_current_msec;
+
+    if (redis->nwaits) {
+        ngx_add_timer(&redis->timer, NGX_SIO_REDIS_TIMEOUT);
+
+    } else if (redis->timer.timer_set) {
+        ngx_del_timer(&redis->timer);
+    }
+
+    if (redis->warned) {
+        redis->warned = 0;
+        ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
+                      "socketio %s of Redis at %V is back", redis->role,
+                      &redis->conf->name);
+    }
+
+    /* what was published meanwhile waits in the buffer */
+
+    ngx_sio_redis_flush(redis);
+
+    if (redis->c && redis->changed) {
+        redis->changed(redis);
+    }
+}
+
+
+ngx_int_t
+ngx_sio_redis_command(ngx_sio_redis_t *redis, ngx_uint_t argc,
+    const sio_span_t *argv, const ngx_sio_redis_wait_t *wait)
+{
+    ngx_int_t  rc;
+
+    if (!ngx_sio_redis_usable(redis)) {
+        return NGX_DECLINED;
+    }
+
+    if (redis->message == NULL
+        && ngx_sio_redis_await(redis, wait) != NGX_OK)
+    {
+        return NGX_DECLINED;
+    }
+
+    rc = ngx_sio_redis_put(&redis->out, argc, argv);
+
+    if (rc != NGX_OK) {
+        redis->nwaits -= redis->message == NULL;
+        return rc;
+    }
+
+    if (redis->state == NGX_SIO_REDIS_READY) {
+
+        if (redis->nwaits == 1) {
+            ngx_add_timer(&redis->timer, NGX_SIO_REDIS_TIMEOUT);
+        }
+
+        /*
+         * The first command of a turn of the event loop is written at once, so
+         * that it is on its way before its publisher is answered and turns to
+         * another worker; the others are written together.
+         */
+
+        if (!redis->c->write->posted) {
+            ngx_post_event(redis->c->write, &ngx_posted_events);
+            ngx_sio_redis_flush(redis);
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+void
+ngx_sio_redis_flush(ngx_sio_redis_t *redis)
+{
+    size_t                sent;
+    ssize_t               n;
+    ngx_sio_redis_buf_t  *buf;
+
+    if (!redis->c->write->ready) {
+        return;
+    }
+
+    buf = redis->state == NGX_SIO_REDIS_READY ? &redis->out : &redis->hello;
+
+    for (sent = 0; sent < buf->n; sent += n) {
+        n = redis->c->send(redis->c, buf->p + sent, buf->n - sent);
+
+        if (n == NGX_AGAIN) {
+            break;
+        }
+
+        if (n <= 0) {
+            ngx_sio_redis_fail(redis, "the connection broke");
+            return;
+        }
+    }
+
+    buf->n -= sent;
+    ngx_memmove(buf->p, buf->p + sent, buf->n);
+
+    if (ngx_handle_write_event(redis->c->write, 0) != NGX_OK) {
+        ngx_sio_redis_fail(redis, "cannot wait for it");
+    }
+}
+
+
+static void
+ngx_sio_redis_write_handler(ngx_event_t *ev)
+{
+    ngx_connection_t  *c;
+    ngx_sio_redis_t   *redis;
+
+    c = ev->data;
+    redis = c->data;
+
+    ngx_sio_redis_flush(redis);
+}
+
+
+static void
+ngx_sio_redis_read_handler(ngx_event_t *ev)
+{
+    ssize_t            n;
+    ngx_uint_t         i;
+    ngx_connection_t  *c;
+    ngx_sio_redis_t   *redis;
+
+    static u_char  buffer[65536];
+
+    c = ev->data;
+    redis = c->data;
+
+    if (c->close) {
+        ngx_sio_redis_close(redis);
+        return;
+    }
+
+    for (i = 0; i < NGX_SIO_REDIS_READS; i++) {
+        n = c->recv(c, buffer, sizeof(buffer));
+
+        if (n == NGX_AGAIN) {
+
+            if (ngx_handle_read_event(c->read, 0) != NGX_OK) {
+                ngx_sio_redis_fail(redis, "cannot wait for it");
+            }
+
+            return;
+        }
+
+        if (n <= 0) {
+            ngx_sio_redis_fail(redis, n == 0 ? "it closed the connection"
+                                             : "the connection broke");
+            return;
+        }
+
+        if (redisReaderFeed(redis->reader, (char *) buffer, n) != REDIS_OK
+            || redis->reader->len > NGX_SIO_REDIS_IN)
+        {
+            ngx_sio_redis_fail(redis, "its reply is too large");
+            return;
+        }
+
+        if (ngx_sio_redis_replies(redis) != NGX_OK) {
+            return;
+        }
+    }
+
+    ngx_post_event(ev, &ngx_posted_next_events);
+}
+
+
+/* Returns NGX_DONE when the connection was closed meanwhile. */
+
+static ngx_int_t
+ngx_sio_redis_replies(ngx_sio_redis_t *redis)
+{
+    void              *reply;
+    ngx_connection_t  *c;
+
+    c = redis->c;
+
+    for ( ;; ) {
+
+        if (redisReaderGetReply(redis->reader, &reply) != REDIS_OK) {
+            ngx_sio_redis_fail(redis, "it is not Redis");
+            return NGX_DONE;
+        }
+
+        if (reply == NULL) {
+            return NGX_OK;
+        }
+
+        ngx_sio_redis_reply(redis, reply);
+        freeReplyObject(reply);
+
+        if (redis->c != c) {
+            return NGX_DONE;
+        }
+    }
+}
+
+
+static void
+ngx_sio_redis_reply(ngx_sio_redis_t *redis, redisReply *reply)
+{
+    ngx_sio_redis_wait_t  wait;
+
+    if (redis->state == NGX_SIO_REDIS_CONNECTING) {
+        ngx_sio_redis_greeted(redis, reply);
+        return;
+    }
+
+    if (redis->message) {
+        redis->message(redis, reply, redis->data);
+        return;
+    }
+
+    if (redis->nwaits == 0) {
+        ngx_sio_redis_fail(redis, "it says what it was not asked");
+        return;
+    }
+
+    wait = redis->waits[redis->first];
+    redis->first = (redis->first + 1) % redis->size;
+
+    if (--redis->nwaits) {
+        ngx_add_timer(&redis->timer, NGX_SIO_REDIS_TIMEOUT);
+
+    } else if (redis->timer.timer_set) {
+        ngx_del_timer(&redis->timer);
+    }
+
+    if (reply->type == REDIS_REPLY_ERROR) {
+        ngx_sio_stat(redis->conf->zone, cluster_lost, 1);
+
+        if (redis->refused != ngx_time()) {
+            redis->refused = ngx_time();
+            ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                          "socketio %s: Redis at %V refuses a command: %s",
+                          redis->role, &redis->conf->name, reply->str);
+        }
+    }
+
+    if (wait.handler) {
+        wait.handler(redis, reply, wait.data);
+    }
+}
+
+
+void
+ngx_sio_redis_fail(ngx_sio_redis_t *redis, const char *why)
+{
+    ngx_msec_t             pause;
+    ngx_sio_redis_state_t  state;
+
+    state = redis->state;
+
+    if (state == NGX_SIO_REDIS_READY
+        && ngx_current_msec - redis->since > NGX_SIO_REDIS_STABLE)
+    {
+        redis->backoff = NGX_SIO_REDIS_FIRST;
+    }
+
+    /* half of it is chance, so that nodes do not come back all at once */
+
+    pause = redis->backoff / 2
+            + (ngx_msec_t) ngx_random() % (redis->backoff / 2 + 1);
+    redis->backoff = ngx_min(redis->backoff * 2, NGX_SIO_REDIS_LAST);
+
+    ngx_sio_stat(redis->conf->zone, cluster_failures, 1);
+
+    if (redis->warned == 0 || ngx_time() - redis->warned >= 60) {
+        redis->warned = ngx_time();
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                      "socketio %s lost Redis at %V: %s; clients of this "
+                      "nginx are served, other nodes are not reached, trying "
+                      "again", redis->role, &redis->conf->name, why);
+    }
+
+    ngx_sio_redis_shut(redis);
+
+    redis->state = NGX_SIO_REDIS_WAITING;
+    ngx_add_timer(&redis->timer, pause);
+
+    if (state == NGX_SIO_REDIS_READY && redis->changed) {
+        redis->changed(redis);
+    }
+}
+
+
+void
+ngx_sio_redis_close(ngx_sio_redis_t *redis)
+{
+    if (redis->state == NGX_SIO_REDIS_READY) {
+        ngx_sio_redis_flush(redis);
+    }
+
+    ngx_sio_redis_shut(redis);
+
+    if (redis->timer.timer_set) {
+        ngx_del_timer(&redis->timer);
+    }
+
+    redis->state = NGX_SIO_REDIS_IDLE;
+}
+
+
+static void
+ngx_sio_redis_shut(ngx_sio_redis_t *redis)
+{
+    ngx_uint_t            n;
+    ngx_sio_redis_wait_t  wait;
+
+    redis->state = NGX_SIO_REDIS_IDLE;
+
+    if (redis->c) {
+        ngx_close_connection(redis->c);
+        redis->c = NULL;
+    }
+
+    if (redis->reader) {
+        redisReaderFree(redis->reader);
+        redis->reader = NULL;
+    }
+
+    redis->hello.n = 0;
+
+    if (redis->out.p) {
+        ngx_free(redis->out.p);
+        ngx_memzero(&redis->out, sizeof(ngx_sio_redis_buf_t));
+    }
+
+    for (n = redis->nwaits; n; n--) {
+        wait = redis->waits[redis->first];
+        redis->first = (redis->first + 1) % redis->size;
+        redis->nwaits--;
+        ngx_sio_stat(redis->conf->zone, cluster_lost, 1);
+
+        if (wait.handler) {
+            wait.handler(redis, NULL, wait.data);
+        }
+    }
+}
+
+
+static void
+ngx_sio_redis_timer_handler(ngx_event_t *ev)
+{
+    ngx_sio_redis_t  *redis;
+
+    redis = ev->data;
+
+    if (redis->state == NGX_SIO_REDIS_WAITING) {
+        ngx_sio_redis_connect(redis);
+        return;
+    }
+
+    ngx_sio_redis_fail(redis, "it does not answer in time");
+}

@@ -1,0 +1,120 @@
+
+/*
+ * One connection to Redis in nginx's event loop.
+ *
+ * hiredis writes commands and reads replies; connecting, waiting and closing
+ * are nginx's, since hiredis' own asynchronous API resolves names blocking, has
+ * no timeouts in 0.14 and ends the process when a server says something that it
+ * was not asked.
+ */
+
+#ifndef _NGX_SIO_REDIS_H_INCLUDED_
+#define _NGX_SIO_REDIS_H_INCLUDED_
+
+
+#include "ngx_sio_zone.h"
+
+#include <ngx_event_connect.h>
+#include <hiredis/hiredis.h>
+
+
+#define NGX_SIO_REDIS_ARGS  4       /* words of a command */
+#define NGX_SIO_REDIS_OUT  (16 * 1024 * 1024)   /* bytes that may wait */
+
+
+/* socketio_redis. */
+typedef struct {
+    ngx_str_t              zone_name;
+    ngx_sio_zone_t        *zone;
+    ngx_str_t              name;        /* of the server, for logs */
+    ngx_addr_t            *addrs;
+    ngx_uint_t             naddrs;
+    ngx_str_t              user;
+    ngx_str_t              password;
+    ngx_uint_t             db;
+    ngx_str_t              prefix;      /* of all channels */
+} ngx_sio_redis_conf_t;
+
+
+typedef enum {
+    NGX_SIO_REDIS_IDLE = 0,
+    NGX_SIO_REDIS_CONNECTING,           /* or greeting */
+    NGX_SIO_REDIS_READY,
+    NGX_SIO_REDIS_WAITING               /* for the next try */
+} ngx_sio_redis_state_t;
+
+typedef struct ngx_sio_redis_s  ngx_sio_redis_t;
+
+/* Takes a reply; NULL when the connection was lost before it came. */
+typedef void (*ngx_sio_redis_reply_pt)(ngx_sio_redis_t *redis,
+    redisReply *reply, void *data);
+
+/* Called when the connection is ready, and when a ready one is lost. */
+typedef void (*ngx_sio_redis_change_pt)(ngx_sio_redis_t *redis);
+
+typedef struct {
+    ngx_sio_redis_reply_pt   handler;   /* NULL: only errors matter */
+    void                    *data;
+} ngx_sio_redis_wait_t;
+
+
+typedef struct {
+    u_char                  *p;
+    size_t                   n;
+    size_t                   size;
+} ngx_sio_redis_buf_t;
+
+
+struct ngx_sio_redis_s {
+    ngx_connection_t             dummy;     /* first: for debug logs */
+    const ngx_sio_redis_conf_t  *conf;
+    const char                  *role;  /* for logs */
+    ngx_sio_redis_change_pt      changed;
+    ngx_sio_redis_reply_pt       message;   /* of who subscribes, or NULL */
+    void                        *data;
+
+    ngx_sio_redis_state_t        state;
+    ngx_connection_t            *c;
+    redisReader                 *reader;
+    ngx_uint_t                   step;      /* of the greeting */
+    ngx_uint_t                   address;   /* that is tried next */
+    ngx_event_t                  timer;
+    ngx_msec_t                   backoff;
+    ngx_msec_t                   since;     /* when it became ready */
+    time_t                       warned;
+    time_t                       refused;
+
+    ngx_sio_redis_buf_t          hello;     /* what is to be written: the */
+    ngx_sio_redis_buf_t          out;       /* greeting, then the rest */
+    ngx_sio_redis_wait_t        *waits;     /* a ring of replies to come */
+    ngx_uint_t                   first;
+    ngx_uint_t                   nwaits;
+    ngx_uint_t                   size;
+};
+
+
+/* Prepares a connection that is zero but for conf, role, handlers, data. */
+void ngx_sio_redis_init(ngx_sio_redis_t *redis);
+
+/* Connects if that is not under way; it then keeps itself connected. */
+void ngx_sio_redis_open(ngx_sio_redis_t *redis);
+
+/* Closes for good; replies that are awaited come as NULL. */
+void ngx_sio_redis_close(ngx_sio_redis_t *redis);
+
+/* Closes and tries again later; why is for the log. */
+void ngx_sio_redis_fail(ngx_sio_redis_t *redis, const char *why);
+
+/*
+ * Queues a command of at most NGX_SIO_REDIS_ARGS words.  Returns NGX_OK, or
+ * NGX_DECLINED when the connection is away, or too much waits.  Nothing is
+ * written before the server has proved to be Redis.
+ */
+ngx_int_t ngx_sio_redis_command(ngx_sio_redis_t *redis, ngx_uint_t argc,
+    const sio_span_t *argv, const ngx_sio_redis_wait_t *wait);
+
+/* Whether a command would be taken. */
+ngx_uint_t ngx_sio_redis_usable(const ngx_sio_redis_t *redis);
+
+
+#endif /* _NGX_SIO_REDIS_H_INCLUDED_ */

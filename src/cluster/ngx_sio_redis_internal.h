@@ -1,0 +1,35 @@
+
+/*
+ * What the files of a connection to Redis share.
+ */
+
+#ifndef _NGX_SIO_REDIS_INTERNAL_H_INCLUDED_
+#define _NGX_SIO_REDIS_INTERNAL_H_INCLUDED_
+
+
+#include "ngx_sio_redis.h"
+
+
+/* Begins or continues the greeting; takes its next answer. */
+void ngx_sio_redis_greet(ngx_sio_redis_t *redis);
+void ngx_sio_redis_greeted(ngx_sio_redis_t *redis, redisReply *reply);
+
+/* The greeting is over: commands that wait are written. */
+void ngx_sio_redis_ready(ngx_sio_redis_t *redis);
+
+/* Writes what can be written now; may close the connection. */
+void ngx_sio_redis_flush(ngx_sio_redis_t *redis);
+
+/*
+ * Appends a command to a buffer.  NGX_OK, or NGX_DECLINED when that would be
+ * more than NGX_SIO_REDIS_OUT bytes.
+ */
+ngx_int_t ngx_sio_redis_put(ngx_sio_redis_buf_t *buf, ngx_uint_t argc,
+    const sio_span_t *argv);
+
+/* Notes that a reply is to come.  NGX_OK or NGX_DECLINED: too many are. */
+ngx_int_t ngx_sio_redis_await(ngx_sio_redis_t *redis,
+    const ngx_sio_redis_wait_t *wait);
+
+
+#endif /* _NGX_SIO_REDIS_INTERNAL_H_INCLUDED_ */

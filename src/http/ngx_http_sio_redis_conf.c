@@ -1,0 +1,440 @@
+
+/*
+ * The nginx module ngx_socketio_redis_module: its directive, and the life of
+ * clusters in a worker.
+ */
+
+#include "ngx_http_sio_conf.h"
+#include "ngx_sio_cluster.h"
+
+
+typedef struct {
+    ngx_array_t    clusters;            /* of ngx_sio_redis_conf_t */
+} ngx_http_sio_redis_main_conf_t;
+
+
+static void *ngx_http_sio_redis_create_main_conf(ngx_conf_t *cf);
+static char *ngx_http_sio_redis_init_main_conf(ngx_conf_t *cf, void *conf);
+static char *ngx_http_sio_redis_directive(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static char *ngx_http_sio_redis_parameter(ngx_conf_t *cf,
+    ngx_sio_redis_conf_t *rc, ngx_str_t *value);
+static char *ngx_http_sio_redis_env(ngx_conf_t *cf, ngx_sio_redis_conf_t *rc,
+    ngx_str_t *name);
+static char *ngx_http_sio_redis_url(ngx_conf_t *cf, ngx_sio_redis_conf_t *rc,
+    ngx_str_t *value);
+static char *ngx_http_sio_redis_user(ngx_conf_t *cf, ngx_sio_redis_conf_t *rc,
+    ngx_str_t *rest);
+static char *ngx_http_sio_redis_db(ngx_sio_redis_conf_t *rc, ngx_str_t *rest);
+static char *ngx_http_sio_redis_address(ngx_conf_t *cf,
+    ngx_sio_redis_conf_t *rc, ngx_str_t *host);
+static void ngx_http_sio_redis_decode(ngx_str_t *text);
+static ngx_int_t ngx_http_sio_redis_init_process(ngx_cycle_t *cycle);
+static void ngx_http_sio_redis_exit_process(ngx_cycle_t *cycle);
+
+
+extern ngx_module_t  ngx_socketio_redis_module;
+
+
+static ngx_command_t  ngx_http_sio_redis_commands[] = {
+
+    { ngx_string("socketio_redis"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_2MORE,
+      ngx_http_sio_redis_directive,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+      ngx_null_command
+};
+
+
+static ngx_http_module_t  ngx_http_sio_redis_module_ctx = {
+    NULL,                                  /* preconfiguration */
+    NULL,                                  /* postconfiguration */
+
+    ngx_http_sio_redis_create_main_conf,   /* create main configuration */
+    ngx_http_sio_redis_init_main_conf,     /* init main configuration */
+
+    NULL,                                  /* create server configuration */
+    NULL,                                  /* merge server configuration */
+
+    NULL,                                  /* create location configuration */
+    NULL                                   /* merge location configuration */
+};
+
+
+ngx_module_t  ngx_socketio_redis_module = {
+    NGX_MODULE_V1,
+    &ngx_http_sio_redis_module_ctx,        /* module context */
+    ngx_http_sio_redis_commands,           /* module directives */
+    NGX_HTTP_MODULE,                       /* module type */
+    NULL,                                  /* init master */
+    NULL,                                  /* init module */
+    ngx_http_sio_redis_init_process,       /* init process */
+    NULL,                                  /* init thread */
+    NULL,                                  /* exit thread */
+    ngx_http_sio_redis_exit_process,       /* exit process */
+    NULL,                                  /* exit master */
+    NGX_MODULE_V1_PADDING
+};
+
+
+static void *
+ngx_http_sio_redis_create_main_conf(ngx_conf_t *cf)
+{
+    ngx_http_sio_redis_main_conf_t  *rmcf;
+
+    rmcf = ngx_pcalloc(cf->pool, sizeof(ngx_http_sio_redis_main_conf_t));
+    if (rmcf == NULL) {
+        return NULL;
+    }
+
+    if (ngx_array_init(&rmcf->clusters, cf->pool, 1,
+                       sizeof(ngx_sio_redis_conf_t))
+        != NGX_OK)
+    {
+        return NULL;
+    }
+
+    return rmcf;
+}
+
+
+/* Zones count wherever they stand, so they are looked up at the end. */
+
+static char *
+ngx_http_sio_redis_init_main_conf(ngx_conf_t *cf, void *conf)
+{
+    ngx_http_sio_redis_main_conf_t *rmcf = conf;
+
+    ngx_str_t             *name;
+    ngx_uint_t             i;
+    ngx_sio_zone_t        *zone;
+    ngx_sio_redis_conf_t  *rc;
+
+    rc = rmcf->clusters.elts;
+
+    for (i = 0; i < rmcf->clusters.nelts; i++) {
+        name = &rc[i].zone_name;
+        zone = ngx_http_sio_zone(cf, name);
+
+        if (zone == NULL) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "unknown zone \"%V\" in \"socketio_redis\": "
+                               "declare it with \"socketio_zone zone=%V:64m\"",
+                               name, name);
+            return NGX_CONF_ERROR;
+        }
+
+        if (zone->bus != NULL) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "duplicate \"socketio_redis\" for zone \"%V\"",
+                               name);
+            return NGX_CONF_ERROR;
+        }
+
+        zone->bus = &ngx_sio_cluster_bus;
+        rc[i].zone = zone;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_sio_redis_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_sio_redis_main_conf_t *rmcf = conf;
+
+    char                  *rv;
+    ngx_str_t             *value;
+    ngx_uint_t             i;
+    ngx_sio_redis_conf_t  *rc;
+
+    value = cf->args->elts;
+
+    rc = ngx_array_push(&rmcf->clusters);
+    if (rc == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    ngx_memzero(rc, sizeof(ngx_sio_redis_conf_t));
+    rc->zone_name = value[1];
+    ngx_str_set(&rc->prefix, "socket.io");
+
+    rv = ngx_http_sio_redis_url(cf, rc, &value[2]);
+
+    for (i = 3; rv == NGX_CONF_OK && i < cf->args->nelts; i++) {
+        rv = ngx_http_sio_redis_parameter(cf, rc, &value[i]);
+    }
+
+    if (rv == NGX_CONF_OK && rc->user.len && rc->password.len == 0) {
+        return "has a user without a password";
+    }
+
+    return rv;
+}
+
+
+static char *
+ngx_http_sio_redis_parameter(ngx_conf_t *cf, ngx_sio_redis_conf_t *rc,
+    ngx_str_t *value)
+{
+    ngx_str_t   text;
+    ngx_uint_t  i;
+
+    if (ngx_strcmp(value->data, "adapter=pubsub") == 0) {
+        return NGX_CONF_OK;
+    }
+
+    if (ngx_strncmp(value->data, "env=", 4) == 0) {
+        text.data = value->data + 4;
+        text.len = value->len - 4;
+        return ngx_http_sio_redis_env(cf, rc, &text);
+    }
+
+    if (ngx_strncmp(value->data, "prefix=", 7) == 0) {
+        rc->prefix.data = value->data + 7;
+        rc->prefix.len = value->len - 7;
+
+        for (i = 0; i < rc->prefix.len; i++) {
+            if (rc->prefix.data[i] <= ' ' || rc->prefix.data[i] == '#') {
+                break;
+            }
+        }
+
+        if (rc->prefix.len && rc->prefix.len <= 128 && i == rc->prefix.len) {
+            return NGX_CONF_OK;
+        }
+
+        return "needs a prefix of 1 to 128 characters without # and blanks";
+    }
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "invalid parameter \"%V\" of socketio_redis, write "
+                       "ZONE redis://HOST[:PORT][/DB] [adapter=pubsub] "
+                       "[prefix=NAME] [env=NAME]", value);
+    return NGX_CONF_ERROR;
+}
+
+
+static char *
+ngx_http_sio_redis_env(ngx_conf_t *cf, ngx_sio_redis_conf_t *rc,
+    ngx_str_t *name)
+{
+    char  *text;
+
+    text = getenv((char *) name->data);
+
+    if (text == NULL || *text == '\0') {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "environment variable \"%V\" of socketio_redis is "
+                           "not set", name);
+        return NGX_CONF_ERROR;
+    }
+
+    if (rc->password.len) {
+        return "has two passwords, in the URL and by env=";
+    }
+
+    rc->password.len = ngx_strlen(text);
+    rc->password.data = ngx_pnalloc(cf->pool, rc->password.len);
+
+    if (rc->password.data == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    ngx_memcpy(rc->password.data, text, rc->password.len);
+
+    return NGX_CONF_OK;
+}
+
+
+/* redis://[[user]:password@]host[:port][/db], or unix:path. */
+
+static char *
+ngx_http_sio_redis_url(ngx_conf_t *cf, ngx_sio_redis_conf_t *rc,
+    ngx_str_t *value)
+{
+    char       *rv;
+    ngx_str_t   rest;
+
+    if (ngx_strncmp(value->data, "unix:", 5) == 0) {
+        return ngx_http_sio_redis_address(cf, rc, value);
+    }
+
+    if (ngx_strncmp(value->data, "rediss://", 9) == 0) {
+        return "cannot use rediss://: this build has no TLS to Redis, connect "
+               "by a unix socket, a private network or a tunnel";
+    }
+
+    if (ngx_strncmp(value->data, "redis://", 8) != 0) {
+        return "needs a URL such as redis://127.0.0.1:6379 or "
+               "unix:/run/redis/redis-server.sock";
+    }
+
+    rest.data = value->data + 8;
+    rest.len = value->len - 8;
+
+    rv = ngx_http_sio_redis_user(cf, rc, &rest);
+
+    if (rv == NGX_CONF_OK) {
+        rv = ngx_http_sio_redis_db(rc, &rest);
+    }
+
+    return rv == NGX_CONF_OK ? ngx_http_sio_redis_address(cf, rc, &rest) : rv;
+}
+
+
+/* A password may have any character, an @ too: the last one counts. */
+
+static char *
+ngx_http_sio_redis_user(ngx_conf_t *cf, ngx_sio_redis_conf_t *rc,
+    ngx_str_t *rest)
+{
+    size_t   i;
+    u_char  *p;
+
+    for (i = rest->len; i > 0 && rest->data[i - 1] != '@'; i--) {
+        /* void */
+    }
+
+    if (i == 0) {
+        return NGX_CONF_OK;
+    }
+
+    p = ngx_strlchr(rest->data, rest->data + i - 1, ':');
+
+    rc->user.data = rest->data;
+    rc->user.len = (p ? p : rest->data + i - 1) - rest->data;
+
+    if (p) {
+        rc->password.data = p + 1;
+        rc->password.len = rest->data + i - 1 - (p + 1);
+    }
+
+    rest->data += i;
+    rest->len -= i;
+
+    ngx_http_sio_redis_decode(&rc->user);
+    ngx_http_sio_redis_decode(&rc->password);
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_sio_redis_db(ngx_sio_redis_conf_t *rc, ngx_str_t *rest)
+{
+    u_char     *p;
+    ngx_int_t   n;
+
+    p = ngx_strlchr(rest->data, rest->data + rest->len, '/');
+
+    if (p == NULL) {
+        return NGX_CONF_OK;
+    }
+
+    if (p + 1 < rest->data + rest->len) {
+        n = ngx_atoi(p + 1, rest->data + rest->len - (p + 1));
+
+        if (n == NGX_ERROR) {
+            return "needs the number of a database after the host";
+        }
+
+        rc->db = n;
+    }
+
+    rest->len = p - rest->data;
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_sio_redis_address(ngx_conf_t *cf, ngx_sio_redis_conf_t *rc,
+    ngx_str_t *host)
+{
+    ngx_url_t  u;
+
+    ngx_memzero(&u, sizeof(ngx_url_t));
+    u.url = *host;
+    u.default_port = 6379;
+
+    if (ngx_parse_url(cf->pool, &u) != NGX_OK) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "%s in \"%V\" of socketio_redis",
+                           u.err ? u.err : "error", host);
+        return NGX_CONF_ERROR;
+    }
+
+    rc->name = *host;
+    rc->addrs = u.addrs;
+    rc->naddrs = u.naddrs;
+
+    return NGX_CONF_OK;
+}
+
+
+static void
+ngx_http_sio_redis_decode(ngx_str_t *text)
+{
+    u_char  *dst, *src;
+
+    dst = text->data;
+    src = text->data;
+
+    ngx_unescape_uri(&dst, &src, text->len, 0);
+    text->len = dst - text->data;
+}
+
+
+static ngx_int_t
+ngx_http_sio_redis_init_process(ngx_cycle_t *cycle)
+{
+    ngx_uint_t                       i;
+    ngx_sio_redis_conf_t            *rc;
+    ngx_http_sio_redis_main_conf_t  *rmcf;
+
+    rmcf = ngx_http_cycle_get_module_main_conf(cycle,
+                                               ngx_socketio_redis_module);
+
+    if (rmcf == NULL || (ngx_process != NGX_PROCESS_WORKER
+                         && ngx_process != NGX_PROCESS_SINGLE))
+    {
+        return NGX_OK;
+    }
+
+    rc = rmcf->clusters.elts;
+
+    for (i = 0; i < rmcf->clusters.nelts; i++) {
+        if (ngx_sio_cluster_init(&rc[i], cycle) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_sio_redis_exit_process(ngx_cycle_t *cycle)
+{
+    ngx_uint_t                       i;
+    ngx_sio_redis_conf_t            *rc;
+    ngx_http_sio_redis_main_conf_t  *rmcf;
+
+    rmcf = ngx_http_cycle_get_module_main_conf(cycle,
+                                               ngx_socketio_redis_module);
+
+    if (rmcf == NULL) {
+        return;
+    }
+
+    rc = rmcf->clusters.elts;
+
+    for (i = 0; i < rmcf->clusters.nelts; i++) {
+        ngx_sio_cluster_exit(rc[i].zone);
+    }
+}

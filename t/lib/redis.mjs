@@ -1,0 +1,123 @@
+/*
+ * A Redis of one's own, and a Socket.IO server for Node.js that shares it by
+ * the adapter.
+ */
+
+import { spawn, spawnSync } from 'node:child_process';
+import fs from 'node:fs';
+import { createServer } from 'node:http';
+import os from 'node:os';
+import path from 'node:path';
+
+import { createAdapter } from '@socket.io/redis-adapter';
+import { createClient } from 'redis';
+import { Server } from 'socket.io';
+
+import { freePort, until } from './nginx.mjs';
+
+/* Why tests with Redis are skipped, false where they are not. */
+export const NO_REDIS =
+    spawnSync('redis-server', ['--version']).status === 0
+        ? false : 'redis-server is not installed: run "make deps"';
+
+
+class Redis {
+    constructor(port, options) {
+        this.port = port;
+        this.options = options;
+        this.dir = fs.mkdtempSync(path.join(os.tmpdir(), 'sio-redis-'));
+        this.sock = path.join(this.dir, 'redis.sock');
+        this.clients = [];
+        fs.chmodSync(this.dir, 0o755);
+    }
+
+    get url() {
+        return `redis://127.0.0.1:${this.port}`;
+    }
+
+    async start() {
+        this.child = spawn('redis-server', [
+            '--port', this.port, '--bind', '127.0.0.1', '--dir', this.dir,
+            '--unixsocket', this.sock, '--unixsocketperm', '777',
+            '--save', '', '--appendonly', 'no', ...this.options,
+        ], { stdio: 'ignore' });
+        this.exited = new Promise((resolve) => {
+            this.child.once('exit', resolve);
+        });
+
+        await until(() => spawnSync('redis-cli', ['-p', this.port, 'ping'],
+                                    { encoding: 'utf8' })
+            .stdout.match(/PONG|NOAUTH/), 'redis-server');
+
+        return this;
+    }
+
+    /* A client of its own, closed at the end. */
+    async client() {
+        const client = createClient({ url: this.url });
+
+        client.on('error', () => {});
+        await client.connect();
+        this.clients.push(client);
+
+        return client;
+    }
+
+    cli(...args) {
+        return spawnSync('redis-cli', ['-p', this.port, ...args],
+                         { encoding: 'utf8' }).stdout.trim();
+    }
+
+    async kill(signal = 'SIGKILL') {
+        this.child.kill(signal);
+        await this.exited;
+    }
+
+    async stop() {
+        this.child.kill('SIGCONT');
+        await Promise.all(this.clients.map((c) => c.quit()
+            .catch(() => {})));
+        await this.kill();
+        fs.rmSync(this.dir, { recursive: true, force: true });
+    }
+}
+
+
+/* Options are words of redis-server's command line. */
+export async function startRedis(options = []) {
+    return new Redis(await freePort(), options).start();
+}
+
+
+/* A Node server of the cluster: its io, its url, and stop(). */
+export async function startNode(redis, { key } = {}) {
+    const pub = await redis.client();
+    const sub = await redis.client();
+    const http = createServer();
+    const io = new Server(http, {
+        adapter: createAdapter(pub, sub, { key, requestsTimeout: 2000 }),
+    });
+
+    await new Promise((resolve) => {
+        http.listen(0, '127.0.0.1', resolve);
+    });
+
+    io.on('connection', (socket) => {
+        socket.on('join', (room, ack) => {
+            socket.join(room);
+            ack?.({ ok: true });
+        });
+    });
+
+    return {
+        io, url: `http://127.0.0.1:${http.address().port}`,
+        stop: () => new Promise((resolve) => { io.close(resolve); }),
+    };
+}
+
+
+/* Waits until an nginx hears the cluster. */
+export function heard(nginx, state = 'up', patience = undefined) {
+    return until(async () => (await nginx.status()).cluster.state === state,
+                 `cluster ${state}`, patience);
+}
