@@ -72,7 +72,6 @@ describe('Redis', () => {
         await served(nginx, 'down');
         await redis.start();
         await heard(nginx, 'up', LONG);
-        redis.clients = [];
         await reached(redis, nginx);
         await until(async () => (await nginx.publish({ event: 'e' })).cluster
                                 === undefined, 'publishers are told', LONG);
@@ -176,6 +175,7 @@ describe('what is not Redis', () => {
     test('and one that says nothing', async () => {
         const server = net.createServer((socket) => {
             socket.on('error', () => {});
+            socket.unref();
         });
         const port = await freePort();
 
@@ -201,18 +201,26 @@ describe('the leader', () => {
     withRedis('that is killed is followed within 2 s', async (redis, nginx) => {
         await heard(nginx);
 
-        const client = await connect(nginx, { mode: 'polling' });
+        const client = await connect(nginx, {
+            mode: 'websocket', reconnection: true, reconnectionDelay: 50,
+        });
         const node = await startNode(redis);
         const { cluster, workers } = await nginx.status();
         const { pid } = workers.find((w) => w.slot === cluster.leader);
 
+        const begin = Date.now();
+
         await nginx.kill(pid);
 
-        const begin = Date.now();
         const timer = setInterval(() => node.io.emit('far'), 20);
 
-        await once(client, 'far');
-        clearInterval(timer);
+        try {
+            await once(client, 'far');
+
+        } finally {
+            clearInterval(timer);
+        }
+
         assert.ok(Date.now() - begin < 2000);
         await until(async () => redis.cli('pubsub', 'numsub',
                                           'socket.io-request#/#')

@@ -54,7 +54,9 @@ class Redis {
 
     /* A client of its own, closed at the end. */
     async client() {
-        const client = createClient({ url: this.url });
+        const client = createClient({
+            url: this.url, socket: { reconnectStrategy: false },
+        });
 
         client.on('error', () => {});
         await client.connect();
@@ -76,7 +78,7 @@ class Redis {
     async stop() {
         this.child.kill('SIGCONT');
         await Promise.all(this.clients.map((c) => c.quit()
-            .catch(() => {})));
+            .catch(() => c.disconnect()).catch(() => {})));
         await this.kill();
         fs.rmSync(this.dir, { recursive: true, force: true });
     }
