@@ -5,7 +5,6 @@
  * times a second whether there is one.
  */
 
-#include "ngx_sio_cells.h"
 #include "ngx_sio_cluster.h"
 
 
@@ -22,8 +21,6 @@ static void ngx_sio_cluster_beat(ngx_sio_cluster_t *cl);
 static void ngx_sio_cluster_listen(ngx_sio_redis_t *redis);
 static void ngx_sio_cluster_subscribe(ngx_sio_cluster_t *cl,
     const char *command, const char *kind, const char *end);
-static void ngx_sio_cluster_count(ngx_sio_cluster_t *cl);
-static void ngx_sio_cluster_count_one(ngx_sio_cluster_t *cl, uint32_t cell);
 static void ngx_sio_cluster_heard(ngx_sio_redis_t *redis, redisReply *reply,
     void *data);
 
@@ -148,7 +145,7 @@ ngx_sio_cluster_lead(ngx_sio_cluster_t *cl)
     ngx_sio_redis_open(&cl->listener);
 
     if (cl->listener.state == NGX_SIO_REDIS_READY) {
-        ngx_sio_cluster_count(cl);
+        ngx_sio_cluster_names(cl);
         ngx_sio_cluster_beat(cl);
     }
 }
@@ -162,6 +159,7 @@ ngx_sio_cluster_resign(ngx_sio_cluster_t *cl)
     }
 
     ngx_sio_redis_close(&cl->listener);
+    ngx_sio_cluster_names_forget(cl);
     cl->listening = 0;
 
     ngx_sio_cluster_state(cl, NGX_SIO_BUS_DOWN);
@@ -216,7 +214,7 @@ ngx_sio_cluster_listen(ngx_sio_redis_t *redis)
 
     cl = redis->data;
 
-    ngx_memzero(cl->counted, sizeof(cl->counted));
+    ngx_sio_cluster_names_forget(cl);
     cl->listening = 0;
     cl->heard = ngx_current_msec;
     cl->beat = ngx_current_msec;
@@ -229,7 +227,7 @@ ngx_sio_cluster_listen(ngx_sio_redis_t *redis)
     ngx_sio_cluster_subscribe(cl, "PSUBSCRIBE", "-request", "*");
     ngx_sio_cluster_subscribe(cl, "SUBSCRIBE", "-beat", NULL);
     ngx_sio_cluster_subscribe(cl, "PSUBSCRIBE", "", "*");
-    ngx_sio_cluster_count(cl);
+    ngx_sio_cluster_names(cl);
 }
 
 
@@ -270,72 +268,6 @@ ngx_sio_cluster_subscribe(ngx_sio_cluster_t *cl, const char *command,
     argv[1].n = p - channel;
 
     (void) ngx_sio_redis_command(&cl->listener, 2, argv, NULL);
-}
-
-
-/* Subscribes to the requests of namespaces that have come to life. */
-
-static void
-ngx_sio_cluster_count(ngx_sio_cluster_t *cl)
-{
-    uint32_t           cell, end;
-    ngx_sio_shared_t  *sh;
-
-    sh = cl->zone->shared;
-    end = ngx_min(sh->namespace_pool.fresh, NGX_SIO_NAMESPACES);
-
-    for (cell = 1; cell < end; cell++) {
-
-        if ((sh->namespaces[cell].state == NGX_SIO_LIVE)
-            && (sh->namespaces[cell].hash | 1) != cl->counted[cell])
-        {
-            ngx_sio_cluster_count_one(cl, cell);
-        }
-    }
-}
-
-
-static void
-ngx_sio_cluster_count_one(ngx_sio_cluster_t *cl, uint32_t cell)
-{
-    u_char            *p, channel[NGX_SIO_CHANNEL_MAX];
-    sio_span_t         argv[2];
-    ngx_sio_shared_t  *sh;
-
-    sh = cl->zone->shared;
-
-    p = ngx_cpymem(channel, cl->conf->prefix.data, cl->conf->prefix.len);
-    p = ngx_cpymem(p, "-request#", 9);
-
-    ngx_sio_lock(cl->zone);
-
-    if (sh->namespaces[cell].state == NGX_SIO_LIVE) {
-        p += ngx_sio_string_copy(sh, sh->namespaces[cell].name, p, 512);
-        cl->counted[cell] = sh->namespaces[cell].hash | 1;
-    }
-
-    ngx_sio_unlock(cl->zone);
-
-    *p++ = '#';
-
-    argv[0] = sio_span("SUBSCRIBE");
-    argv[1].p = channel;
-    argv[1].n = p - channel;
-
-    (void) ngx_sio_redis_command(&cl->listener, 2, argv, NULL);
-}
-
-
-ngx_uint_t
-ngx_sio_cluster_counted(ngx_sio_cluster_t *cl, sio_span_t namespace)
-{
-    uint32_t  cell;
-
-    ngx_sio_lock(cl->zone);
-    cell = ngx_sio_namespace_find(cl->zone->shared, namespace);
-    ngx_sio_unlock(cl->zone);
-
-    return cell && cl->counted[cell];
 }
 
 

@@ -37,9 +37,13 @@ typedef struct {
     ngx_msec_t                   heard;     /* anything at all */
     ngx_msec_t                   beat;      /* when the next one is due */
     ngx_uint_t                   listening;
-    uint32_t                     counted[NGX_SIO_NAMESPACES];
-                                            /* hash of a namespace's name whose
-                                               requests are answered, or 0 */
+    ngx_uint_t                   nnames;    /* namespaces whose requests are
+                                               subscribed to, also those that
+                                               nobody is in any more */
+    sio_span_t                   names[NGX_SIO_NAMESPACES];
+    uint32_t                     seen[NGX_SIO_NAMESPACES];
+                                            /* by cell: the name's hash, if it
+                                               is among them */
 
     u_char                      *text;      /* a packet to publish */
     size_t                       text_size;
@@ -89,9 +93,20 @@ ngx_int_t ngx_sio_cluster_send(ngx_sio_cluster_t *cl, const char *kind,
 ngx_uint_t ngx_sio_cluster_tell(ngx_sio_zone_t *zone, sio_span_t namespace,
     sio_adapter_request_t *request);
 
+/* Hands what another node has broadcast to the sockets of this one. */
+void ngx_sio_cluster_deliver(ngx_sio_cluster_t *cl, sio_span_t namespace,
+    const sio_adapter_broadcast_t *b);
+
+/* Counts and logs a message that is not taken. */
+void ngx_sio_cluster_refuse(ngx_sio_cluster_t *cl, const char *why);
+
 /* Whether requests of a namespace are answered: Redis counts this node. */
-ngx_uint_t ngx_sio_cluster_counted(ngx_sio_cluster_t *cl,
+ngx_uint_t ngx_sio_cluster_counted(const ngx_sio_cluster_t *cl,
     sio_span_t namespace);
+
+/* Makes all namespaces that live counted; forgets which are. */
+void ngx_sio_cluster_names(ngx_sio_cluster_t *cl);
+void ngx_sio_cluster_names_forget(ngx_sio_cluster_t *cl);
 
 
 #endif /* _NGX_SIO_CLUSTER_H_INCLUDED_ */

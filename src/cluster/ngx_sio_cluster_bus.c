@@ -17,7 +17,6 @@ static void ngx_sio_cluster_broadcast(ngx_sio_cluster_t *cl, sio_span_t rest,
     sio_span_t payload);
 static ngx_uint_t ngx_sio_cluster_interest(ngx_sio_zone_t *zone,
     sio_span_t namespace, sio_span_t room);
-static void ngx_sio_cluster_refuse(ngx_sio_cluster_t *cl, const char *why);
 
 
 const struct ngx_sio_bus_s  ngx_sio_cluster_bus = { ngx_sio_cluster_publish };
@@ -245,7 +244,6 @@ ngx_sio_cluster_broadcast(ngx_sio_cluster_t *cl, sio_span_t rest,
 {
     sio_span_t                namespace, room;
     const u_char             *p;
-    ngx_sio_emit_t            emit;
     sio_adapter_broadcast_t   b;
 
     p = ngx_strlchr((u_char *) rest.p, (u_char *) rest.p + rest.n, '#');
@@ -275,7 +273,17 @@ ngx_sio_cluster_broadcast(ngx_sio_cluster_t *cl, sio_span_t rest,
         return;
     }
 
-    if (!sio_span_eq(b.nsp, namespace)) {
+    ngx_sio_cluster_deliver(cl, namespace, &b);
+}
+
+
+void
+ngx_sio_cluster_deliver(ngx_sio_cluster_t *cl, sio_span_t namespace,
+    const sio_adapter_broadcast_t *b)
+{
+    ngx_sio_emit_t  emit;
+
+    if (!sio_span_eq(b->nsp, namespace)) {
         ngx_sio_cluster_refuse(cl, "its namespace is not the channel's");
         return;
     }
@@ -283,15 +291,15 @@ ngx_sio_cluster_broadcast(ngx_sio_cluster_t *cl, sio_span_t rest,
     ngx_memzero(&emit, sizeof(ngx_sio_emit_t));
 
     emit.zone = cl->zone;
-    emit.namespace = b.nsp;
-    emit.rooms = b.rooms.name;
-    emit.nrooms = b.rooms.n;
-    emit.except = b.except.name;
-    emit.nexcept = b.except.n;
-    emit.flags = b.is_volatile ? NGX_SIO_VOLATILE : 0;
-    emit.payload.text[0] = b.text;
-    emit.payload.attachments = b.attachments;
-    emit.payload.nattachments = b.nattachments;
+    emit.namespace = b->nsp;
+    emit.rooms = b->rooms.name;
+    emit.nrooms = b->rooms.n;
+    emit.except = b->except.name;
+    emit.nexcept = b->except.n;
+    emit.flags = b->is_volatile ? NGX_SIO_VOLATILE : 0;
+    emit.payload.text[0] = b->text;
+    emit.payload.attachments = (sio_span_t *) b->attachments;
+    emit.payload.nattachments = b->nattachments;
 
     if (!ngx_sio_log_fits(cl->zone, ngx_sio_payload_size(&emit.payload))
         || ngx_sio_emit(&emit) != NGX_OK)
@@ -334,7 +342,7 @@ ngx_sio_cluster_interest(ngx_sio_zone_t *zone, sio_span_t namespace,
 }
 
 
-static void
+void
 ngx_sio_cluster_refuse(ngx_sio_cluster_t *cl, const char *why)
 {
     ngx_sio_stat(cl->zone, cluster_refused, 1);

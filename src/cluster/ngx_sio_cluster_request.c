@@ -1,6 +1,439 @@
-#include "ngx_sio_cluster.h"
+
+/*
+ * Requests of other nodes: each is a job that does a slice of its sockets at a
+ * time, the first ones at once, so that what follows on the bus finds small
+ * ones done.  A job that outlives the leadership is finished all the same.
+ */
+
+#include "ngx_sio_cluster_job.h"
+#include "ngx_sio_kick.h"
+
+
+#define NGX_SIO_CLUSTER_SLICES  64      /* in one turn of the event loop */
+#define NGX_SIO_CLUSTER_NAME    1024    /* bytes of a room's name */
+#define NGX_SIO_CLUSTER_JOINS   1024    /* for one hold of the lock */
+
+
+static void ngx_sio_cluster_broadcast_ack(ngx_sio_cluster_t *cl,
+    sio_span_t namespace, const sio_adapter_request_t *request);
+static void ngx_sio_cluster_answer_text(ngx_sio_cluster_t *cl,
+    sio_span_t namespace, sio_span_t id, const char *text);
+static ngx_sio_cluster_job_t *ngx_sio_cluster_job(ngx_sio_cluster_t *cl,
+    sio_span_t namespace, const sio_adapter_request_t *request);
+static ngx_int_t ngx_sio_cluster_job_kind(ngx_sio_cluster_job_t *job,
+    const sio_adapter_request_t *request);
+static ngx_int_t ngx_sio_cluster_names_valid(const sio_adapter_names_t *names);
+static sio_span_t ngx_sio_cluster_copy(ngx_pool_t *pool, sio_span_t text);
+static const sio_span_t *ngx_sio_cluster_copies(ngx_pool_t *pool,
+    const sio_adapter_names_t *names);
+static void ngx_sio_cluster_job_run(ngx_event_t *ev);
+static ngx_int_t ngx_sio_cluster_job_step(ngx_sio_cluster_job_t *job);
+static void ngx_sio_cluster_job_end(ngx_sio_cluster_job_t *job);
+static ngx_int_t ngx_sio_cluster_joined(ngx_sio_select_t *select,
+    uint32_t socket);
+static ngx_int_t ngx_sio_cluster_left(ngx_sio_select_t *select,
+    uint32_t socket);
+static ngx_int_t ngx_sio_cluster_disconnected(ngx_sio_select_t *select,
+    uint32_t socket);
+
+
 void
 ngx_sio_cluster_request(ngx_sio_cluster_t *cl, sio_span_t namespace,
     sio_span_t payload)
 {
+    sio_span_t              own;
+    ngx_sio_cluster_job_t  *job;
+    sio_adapter_request_t   request;
+
+    if (sio_adapter_request_read(cl->in, payload, &request) != SIO_OK) {
+        ngx_sio_cluster_refuse(cl, sio_adapter_why(cl->in));
+        return;
+    }
+
+    own.p = cl->uid;
+    own.n = NGX_SIO_UID_LEN;
+
+    if (sio_span_eq(request.uid, own)) {
+        return;
+    }
+
+    switch (request.type) {
+
+    case SIO_ADAPTER_BROADCAST:
+        ngx_sio_cluster_broadcast_ack(cl, namespace, &request);
+        return;
+
+    case SIO_ADAPTER_SERVER_SIDE_EMIT:
+
+        /* nothing here listens, but who has asked counts the answers */
+
+        if (request.id.n && ngx_sio_cluster_counted(cl, namespace)) {
+            ngx_sio_cluster_answer_text(cl, namespace, request.id,
+                                        "\"type\":6,\"data\":null");
+        }
+
+        return;
+    }
+
+    job = ngx_sio_cluster_job(cl, namespace, &request);
+
+    if (job) {
+        ngx_sio_stat(cl->zone, cluster_received, 1);
+        ngx_sio_cluster_job_run(&job->event);
+    }
+}
+
+
+/* The event is delivered; that nobody's ack will come is said at once. */
+
+static void
+ngx_sio_cluster_broadcast_ack(ngx_sio_cluster_t *cl, sio_span_t namespace,
+    const sio_adapter_request_t *request)
+{
+    ngx_sio_cluster_deliver(cl, namespace, &request->broadcast);
+
+    if (ngx_sio_cluster_counted(cl, namespace)) {
+        ngx_sio_cluster_answer_text(cl, namespace, request->id,
+                                    "\"type\":8,\"clientCount\":0");
+    }
+}
+
+
+static void
+ngx_sio_cluster_answer_text(ngx_sio_cluster_t *cl, sio_span_t namespace,
+    sio_span_t id, const char *text)
+{
+    u_char      *p, answer[1024];
+    sio_span_t   none, message;
+
+    if (id.n > 128) {
+        return;
+    }
+
+    ngx_memzero(&none, sizeof(sio_span_t));
+
+    p = ngx_sprintf(answer, "{\"requestId\":\"");
+    p += sio_json_escape(p, id);
+    p = ngx_sprintf(p, "\"%s%s}", *text ? "," : "", text);
+
+    message.p = answer;
+    message.n = p - answer;
+
+    (void) ngx_sio_cluster_send(cl, "-response", namespace, none, message);
+}
+
+
+/* What a job needs of a request outlives the codec's next call. */
+
+static ngx_sio_cluster_job_t *
+ngx_sio_cluster_job(ngx_sio_cluster_t *cl, sio_span_t namespace,
+    const sio_adapter_request_t *request)
+{
+    ngx_pool_t             *pool;
+    sio_adapter_names_t     one;
+    ngx_sio_cluster_job_t  *job;
+
+    pool = ngx_create_pool(1024, ngx_cycle->log);
+    if (pool == NULL) {
+        return NULL;
+    }
+
+    job = ngx_pcalloc(pool, sizeof(ngx_sio_cluster_job_t));
+    if (job == NULL) {
+        goto failed;
+    }
+
+    job->dummy.fd = (ngx_socket_t) -1;
+    job->cl = cl;
+    job->pool = pool;
+    job->type = request->type;
+    job->close = request->close;
+    job->namespace = ngx_sio_cluster_copy(pool, namespace);
+    job->id = ngx_sio_cluster_copy(pool, request->id);
+    job->event.handler = ngx_sio_cluster_job_run;
+    job->event.data = job;
+    job->event.log = ngx_cycle->log;
+
+    one.name = &request->sid;
+    one.n = 1;
+    job->one = !request->opts && request->type >= SIO_ADAPTER_JOIN
+               && request->type <= SIO_ADAPTER_DISCONNECT;
+
+    if (job->one) {
+        job->select.rooms = ngx_sio_cluster_copies(pool, &one);
+        job->select.nrooms = 1;
+
+    } else {
+        job->select.rooms = ngx_sio_cluster_copies(pool, &request->rooms);
+        job->select.nrooms = request->rooms.n;
+        job->select.except = ngx_sio_cluster_copies(pool, &request->except);
+        job->select.nexcept = request->except.n;
+    }
+
+    job->select.zone = cl->zone;
+    job->select.pool = pool;
+    job->select.namespace = job->namespace;
+    job->select.data = job;
+
+    if (job->namespace.p == NULL || job->id.p == NULL
+        || job->select.rooms == NULL
+        || ngx_sio_cluster_job_kind(job, request) != NGX_OK)
+    {
+        goto failed;
+    }
+
+    return job;
+
+failed:
+
+    ngx_destroy_pool(pool);
+
+    return NULL;
+}
+
+
+static ngx_int_t
+ngx_sio_cluster_job_kind(ngx_sio_cluster_job_t *job,
+    const sio_adapter_request_t *request)
+{
+    switch (job->type) {
+
+    case SIO_ADAPTER_DISCONNECT:
+        job->select.handler = ngx_sio_cluster_disconnected;
+        return NGX_OK;
+
+    case SIO_ADAPTER_JOIN:
+    case SIO_ADAPTER_LEAVE:
+        break;
+
+    default:
+
+        /* who is not counted is not waited for, and would be one too many */
+
+        return ngx_sio_cluster_counted(job->cl, job->namespace)
+               ? ngx_sio_cluster_list_begin(job) : NGX_DECLINED;
+    }
+
+    if (ngx_sio_cluster_names_valid(&request->names) != NGX_OK) {
+        ngx_sio_cluster_refuse(job->cl, "a room's name is empty, too long, or "
+                               "has control characters");
+        return NGX_DECLINED;
+    }
+
+    job->select.handler = job->type == SIO_ADAPTER_JOIN
+                          ? ngx_sio_cluster_joined : ngx_sio_cluster_left;
+
+    job->change.zone = job->cl->zone;
+    job->change.rooms = ngx_sio_cluster_copies(job->pool, &request->names);
+    job->change.n = request->names.n;
+    job->change.tell = 1;
+    job->change.cells = ngx_pcalloc(job->pool,
+                                    (job->change.n + 1) * sizeof(uint32_t));
+
+    if (job->change.rooms == NULL || job->change.cells == NULL) {
+        return NGX_ERROR;
+    }
+
+    job->select.slice = ngx_min(NGX_SIO_CLUSTER_JOINS / (job->change.n + 1)
+                                + 1, NGX_SIO_SELECT_SLICE);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_sio_cluster_names_valid(const sio_adapter_names_t *names)
+{
+    size_t             i;
+    ngx_uint_t         n;
+    const sio_span_t  *name;
+
+    for (n = 0; n < names->n; n++) {
+        name = &names->name[n];
+
+        if (name->n == 0 || name->n > NGX_SIO_CLUSTER_NAME) {
+            return NGX_DECLINED;
+        }
+
+        for (i = 0; i < name->n; i++) {
+            if (name->p[i] < 0x20 || name->p[i] == 0x7f) {
+                return NGX_DECLINED;
+            }
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static sio_span_t
+ngx_sio_cluster_copy(ngx_pool_t *pool, sio_span_t text)
+{
+    u_char      *p;
+    sio_span_t   copy;
+
+    p = ngx_pnalloc(pool, text.n + 1);
+
+    if (p && text.n) {
+        ngx_memcpy(p, text.p, text.n);
+    }
+
+    copy.p = p;
+    copy.n = text.n;
+
+    return copy;
+}
+
+
+/* NULL without memory. */
+
+static const sio_span_t *
+ngx_sio_cluster_copies(ngx_pool_t *pool, const sio_adapter_names_t *names)
+{
+    ngx_uint_t   i;
+    sio_span_t  *copy;
+
+    copy = ngx_palloc(pool, (names->n + 1) * sizeof(sio_span_t));
+
+    for (i = 0; copy && i < names->n; i++) {
+        copy[i] = ngx_sio_cluster_copy(pool, names->name[i]);
+
+        if (copy[i].p == NULL) {
+            return NULL;
+        }
+    }
+
+    return copy;
+}
+
+
+static void
+ngx_sio_cluster_job_run(ngx_event_t *ev)
+{
+    ngx_int_t               rc;
+    ngx_uint_t              i;
+    ngx_sio_cluster_job_t  *job;
+
+    job = ev->data;
+
+    for (i = 0; i < NGX_SIO_CLUSTER_SLICES; i++) {
+        rc = ngx_sio_cluster_job_step(job);
+
+        if (rc == NGX_OK) {
+            ngx_sio_cluster_job_end(job);
+            return;
+        }
+
+        if (rc != NGX_AGAIN) {
+            ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
+                          "socketio could not do all of what another node has "
+                          "asked for: memory is full, or the answer too "
+                          "large");
+
+            ngx_sio_cluster_list_free(job);
+            ngx_destroy_pool(job->pool);
+            return;
+        }
+    }
+
+    ngx_post_event(ev, &ngx_posted_next_events);
+}
+
+
+static ngx_int_t
+ngx_sio_cluster_job_step(ngx_sio_cluster_job_t *job)
+{
+    if (job->type < SIO_ADAPTER_JOIN || job->type == SIO_ADAPTER_FETCH) {
+        return ngx_sio_cluster_list_step(job);
+    }
+
+    return ngx_sio_select(&job->select);
+}
+
+
+static void
+ngx_sio_cluster_job_end(ngx_sio_cluster_job_t *job)
+{
+    sio_span_t          none, message;
+    ngx_sio_cluster_t  *cl;
+
+    ngx_memzero(&none, sizeof(sio_span_t));
+
+    /* the end of the worker may have come before that of the job */
+
+    cl = job->cl->zone->cluster;
+
+    if (cl && job->answer.n) {
+        message.p = job->answer.p;
+        message.n = job->answer.n;
+
+        (void) ngx_sio_cluster_send(cl, "-response", job->namespace, none,
+                                    message);
+
+    } else if (cl && job->one && job->matched && job->id.n) {
+        ngx_sio_cluster_answer_text(cl, job->namespace, job->id, "");
+    }
+
+    ngx_sio_cluster_list_free(job);
+    ngx_destroy_pool(job->pool);
+}
+
+
+static ngx_int_t
+ngx_sio_cluster_joined(ngx_sio_select_t *select, uint32_t socket)
+{
+    ngx_int_t               rc;
+    ngx_sio_cluster_job_t  *job;
+
+    job = select->data;
+
+    job->change.socket.cell = socket;
+    job->change.socket.serial = select->zone->shared->sockets[socket].serial;
+
+    rc = ngx_sio_rooms_join_locked(&job->change, &select->wake);
+
+    job->matched += rc == NGX_OK;
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_sio_cluster_left(ngx_sio_select_t *select, uint32_t socket)
+{
+    ngx_sio_cluster_job_t  *job;
+
+    job = select->data;
+
+    job->change.socket.cell = socket;
+    job->change.socket.serial = select->zone->shared->sockets[socket].serial;
+
+    (void) ngx_sio_rooms_leave_locked(&job->change, &select->wake);
+
+    job->matched++;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_sio_cluster_disconnected(ngx_sio_select_t *select, uint32_t socket)
+{
+    uint32_t                session;
+    ngx_sio_cluster_job_t  *job;
+
+    job = select->data;
+    session = select->zone->shared->sockets[socket].session;
+
+    if (job->close) {
+        ngx_sio_session_disconnect_locked(select->zone, session,
+                                          &select->wake);
+
+    } else {
+        ngx_sio_socket_disconnect_locked(select->zone, socket, &select->wake);
+    }
+
+    job->matched++;
+
+    return NGX_OK;
 }

@@ -74,7 +74,11 @@ static const ngx_http_sio_api_operation_t  ngx_http_sio_api_operations[] = {
       | NGX_HTTP_SIO_API_BIT(JTI) | NGX_HTTP_SIO_API_BIT(SOCKET)
       | NGX_HTTP_SIO_API_BIT(FOR) },
 
-    { ngx_string("serverSideEmit"), NGX_HTTP_POST, NULL, NULL, 0 },
+    { ngx_string("serverSideEmit"), NGX_HTTP_POST,
+      ngx_http_sio_api_server_side, NULL,
+      NGX_HTTP_SIO_API_BIT(OP) | NGX_HTTP_SIO_API_BIT(NAMESPACE)
+      | NGX_HTTP_SIO_API_BIT(EVENT) | NGX_HTTP_SIO_API_BIT(ARGS) },
+
     { ngx_string("metrics"), NGX_HTTP_GET, NULL, NULL, 0 },
 
     { ngx_null_string, 0, NULL, NULL, 0 }

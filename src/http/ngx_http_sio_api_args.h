@@ -73,6 +73,13 @@ ngx_int_t ngx_http_sio_api_string(ngx_http_sio_api_op_t *op,
 ngx_int_t ngx_http_sio_api_number(ngx_http_sio_api_op_t *op, sio_span_t text,
     ngx_uint_t max, const char *path, ngx_uint_t *n);
 
+/*
+ * Tells the other nodes to do the same with a selection: SIO_ADAPTER_JOIN,
+ * _LEAVE, _DISCONNECT.  Returns NGX_SIO_CLUSTER_...
+ */
+ngx_uint_t ngx_http_sio_api_tell(ngx_http_sio_api_op_t *op, ngx_uint_t type,
+    const ngx_array_t *names, ngx_uint_t close);
+
 /* What an answer says of the other nodes, NGX_SIO_CLUSTER_...; JSON. */
 const char *ngx_http_sio_api_cluster(ngx_uint_t cluster);
 

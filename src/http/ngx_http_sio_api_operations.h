@@ -17,6 +17,7 @@ ngx_int_t ngx_http_sio_api_batch(ngx_http_sio_api_op_t *op);
 ngx_int_t ngx_http_sio_api_join(ngx_http_sio_api_op_t *op);
 ngx_int_t ngx_http_sio_api_leave(ngx_http_sio_api_op_t *op);
 ngx_int_t ngx_http_sio_api_disconnect(ngx_http_sio_api_op_t *op);
+ngx_int_t ngx_http_sio_api_server_side(ngx_http_sio_api_op_t *op);
 
 /* Those of what looks. */
 ngx_int_t ngx_http_sio_api_fetch(ngx_http_sio_api_op_t *op);

@@ -8,6 +8,7 @@
 #include "ngx_http_sio_api_args.h"
 #include "ngx_http_sio_api_operations.h"
 #include "ngx_sio_auth.h"
+#include "ngx_sio_cluster.h"
 #include "ngx_sio_kick.h"
 #include "ngx_sio_rooms.h"
 #include "ngx_sio_select.h"
@@ -22,6 +23,7 @@
 typedef struct {
     ngx_sio_select_t    select;
     ngx_uint_t          matched;
+    ngx_uint_t          type;           /* of the request to other nodes */
 
     ngx_array_t         names;          /* join, leave: of sio_span_t */
     ngx_sio_change_t    change;
@@ -109,6 +111,8 @@ ngx_http_sio_api_change(ngx_http_sio_api_op_t *op,
         return rc;
     }
 
+    s->type = member == NGX_HTTP_SIO_API_JOIN ? SIO_ADAPTER_JOIN
+                                              : SIO_ADAPTER_LEAVE;
     s->change.zone = op->zone;
     s->change.rooms = s->names.elts;
     s->change.n = s->names.nelts;
@@ -152,6 +156,7 @@ ngx_http_sio_api_disconnect(ngx_http_sio_api_op_t *op)
         return NGX_ERROR;
     }
 
+    s->type = SIO_ADAPTER_DISCONNECT;
     s->close = kind == SIO_JSON_TRUE;
 
     return ngx_http_sio_api_sockets_step(op);
@@ -279,16 +284,20 @@ static ngx_int_t
 ngx_http_sio_api_sockets_answer(ngx_http_sio_api_op_t *op)
 {
     u_char                      *p;
+    ngx_uint_t                   cluster;
     ngx_http_sio_api_sockets_t  *s;
 
     s = op->state;
 
-    p = ngx_http_sio_api_reserve(op->out, 64);
+    cluster = ngx_http_sio_api_tell(op, s->type, &s->names, s->close);
+
+    p = ngx_http_sio_api_reserve(op->out, 96);
     if (p == NULL) {
         return NGX_ERROR;
     }
 
-    p = ngx_sprintf(p, "{\"ok\":true,\"matched\":%ui}", s->matched);
+    p = ngx_sprintf(p, "{\"ok\":true,\"matched\":%ui%s}", s->matched,
+                    ngx_http_sio_api_cluster(cluster));
     ngx_http_sio_api_commit(op->out, p);
 
     return NGX_OK;

@@ -434,7 +434,7 @@ function suite(workers) {
                 { rooms, event: 'connect' },
                 { rooms, event: 'e', namespace: '/no' },
                 { op: 'nothing' },
-                { op: 'serverSideEmit' },
+                { op: 'serverSideEmit', event: 'e' },
                 { rooms, event: 'e', ack: {} },
                 { rooms, event: 'e', data: 2 },
             ]);

@@ -1,0 +1,223 @@
+/*
+ * What nodes and emitters ask of each other: joins, leaves, disconnects, lists
+ * of sockets and rooms, from every side.
+ */
+
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+
+import { Emitter } from '@socket.io/redis-emitter';
+
+import { closeAll, connect, emitAck, once, waitAll }
+    from '../lib/client.mjs';
+import { startNginx, until } from '../lib/nginx.mjs';
+import { NO_REDIS, heard, startNode, startRedis } from '../lib/redis.mjs';
+
+
+describe('requests', { skip: NO_REDIS }, () => {
+    const it = {};
+
+    before(async () => {
+        it.redis = await startRedis();
+        it.node = await startNode(it.redis);
+        it.nginx = await Promise.all([1, 2].map(() => startNginx({
+            workers: 2, location: `socketio_room *;
+                socketio_namespace / { } socketio_namespace /n { }`,
+            http: `socketio_redis app ${it.redis.url};`,
+        })));
+        await Promise.all(it.nginx.map((nginx) => heard(nginx)));
+        it.emitter = new Emitter(await it.redis.client());
+    });
+
+    after(async () => {
+        closeAll();
+        await it.node?.stop();
+        await Promise.all((it.nginx ?? []).map((nginx) => nginx.stop()));
+        await it.redis?.stop();
+    });
+
+    const everywhere = async () => {
+        const clients = await Promise.all([
+            ...it.nginx.flatMap((nginx) => ['polling', 'websocket'].map(
+                (mode) => connect(nginx, { mode }))),
+            connect(it.node),
+        ]);
+
+        await until(() => it.redis.cli('pubsub', 'numsub',
+                                       'socket.io-request#/#').endsWith('3'),
+                    'three nodes');
+
+        return clients;
+    };
+
+    /* Rooms of a client by the node that serves him. */
+    const roomsOf = async (client) => {
+        if (client.io.uri.startsWith(it.node.url)) {
+            return [...it.node.io.of('/').adapter.socketRooms(client.id)];
+        }
+
+        const nginx = it.nginx.find((n) => client.io.uri.startsWith(n.url));
+        const { sockets } = await nginx.call('fetchSockets',
+                                             { rooms: [client.id] });
+
+        return sockets[0].rooms;
+    };
+
+    const sources = {
+        'Node': () => it.node.io,
+        'the emitter': () => it.emitter,
+        'the API': () => {
+            const to = (rooms, except = []) => ({
+                except: (x) => to(rooms, [x]),
+                socketsJoin: (join) => it.nginx[0].call(
+                    'socketsJoin', { rooms, except, join }),
+                socketsLeave: (leave) => it.nginx[0].call(
+                    'socketsLeave', { rooms, except, leave }),
+                disconnectSockets: (close) => it.nginx[0].call(
+                    'disconnectSockets', { rooms, except, close }),
+            });
+
+            return { in: (room) => to([room]), to: (room) => to([room]) };
+        },
+    };
+
+    for (const [source, io] of Object.entries(sources)) {
+        test(`${source}: socketsJoin, socketsLeave, disconnectSockets`,
+            async () => {
+                const clients = await everywhere();
+                const [first, ...others] = clients;
+
+                await waitAll(clients.map((c) => emitAck(c, 'join', 'a')));
+                await emitAck(first, 'join', 'not');
+
+                await io().in('a').except('not').socketsJoin(['b', 'c']);
+                await until(async () => (await waitAll(clients.map(roomsOf)))
+                    .every((rooms, i) => rooms.includes('b') === (i > 0)
+                                         && rooms.includes('c') === (i > 0)),
+                            'joins');
+
+                await io().in('b').socketsLeave('c');
+                await until(async () => (await waitAll(clients.map(roomsOf)))
+                    .every((rooms) => !rooms.includes('c')), 'leaves');
+
+                const gone = others.map((c) => once(c, 'disconnect'));
+
+                await io().in('b').disconnectSockets(true);
+                await waitAll(gone);
+                assert.ok(first.connected);
+                first.disconnect();
+            });
+    }
+
+    test('what is published after a join finds who has joined', async () => {
+        const clients = await everywhere();
+
+        for (let i = 0; i < 20; i++) {
+            const got = clients.map((c) => once(c, `e${i}`));
+
+            it.emitter.socketsJoin(`room${i}`);
+            it.emitter.to(`room${i}`).emit(`e${i}`);
+            await waitAll(got);
+        }
+
+        clients.forEach((c) => c.disconnect());
+    });
+
+    test('one socket by its id', async () => {
+        const clients = await everywhere();
+
+        for (const client of clients) {
+            await it.node.io.in(client.id).socketsJoin('alone');
+        }
+
+        await until(async () => (await waitAll(clients.map(roomsOf)))
+            .every((rooms) => rooms.includes('alone')), 'all of them');
+        clients.forEach((c) => c.disconnect());
+    });
+
+    test('fetchSockets and allRooms of Node', async () => {
+        const clients = await everywhere();
+
+        await waitAll(clients.map((c) => emitAck(c, 'join', 'f')));
+
+        const sockets = await it.node.io.in('f').fetchSockets();
+
+        assert.deepEqual(sockets.map((s) => s.id).sort(),
+                         clients.map((c) => c.id).sort());
+        assert.ok(sockets.every((s) => s.rooms.has('f') && s.rooms.has(s.id)
+                                       && s.data && s.handshake.headers));
+
+        const rooms = await it.node.io.of('/').adapter.allRooms();
+
+        assert.ok(rooms.has('f'));
+        assert.ok(clients.every((c) => rooms.has(c.id)));
+        assert.deepEqual(await it.node.io.in('none').fetchSockets(), []);
+
+        /* a remote socket is as good as one's own */
+        const far = sockets.find((s) => s.id === clients[0].id);
+        const got = once(clients[0], 'far');
+
+        far.emit('far', 1);
+        assert.deepEqual(await got, [1]);
+
+        const bye = once(clients[0], 'disconnect');
+
+        far.disconnect();
+        await bye;
+        clients.forEach((c) => c.disconnect());
+    });
+
+    test('more sockets than fit a slice', async () => {
+        const clients = await Promise.all(Array.from({ length: 120 }, () =>
+            connect(it.nginx[1], { mode: 'websocket' })));
+
+        await waitAll(clients.map((c) => emitAck(c, 'join', 'many')));
+
+        const sockets = await it.node.io.in('many').fetchSockets();
+
+        assert.deepEqual(sockets.map((s) => s.id).sort(),
+                         clients.map((c) => c.id).sort());
+        clients.forEach((c) => c.disconnect());
+    });
+
+    test('a namespace nobody has heard of yet', async () => {
+        it.node.io.of('/n');
+
+        const client = await connect(it.nginx[0], { namespace: '/n' });
+        const got = once(client, 'e');
+
+        it.emitter.of('/n').socketsJoin('x');
+        it.emitter.of('/n').to('x').emit('e');
+        await got;
+        client.disconnect();
+    });
+
+    test('serverSideEmit of the API', async () => {
+        const got = new Promise((resolve) => {
+            it.node.io.once('hello', (...args) => resolve(args));
+        });
+
+        assert.deepEqual(await it.nginx[0].call('serverSideEmit', {
+            event: 'hello', args: [1, { a: '\u00e4' }] }), { ok: true });
+        assert.deepEqual(await got, [1, { a: '\u00e4' }]);
+
+        for (const body of [{}, { event: 1 }, { event: 'e', args: {} },
+                            { event: 'e', rooms: 'r' }]) {
+            assert.equal((await it.nginx[0].api('serverSideEmit', body))
+                .status, 400);
+        }
+    });
+
+    test('acks and serverSideEmit of Node do not wait in vain', async () => {
+        const clients = await everywhere();
+        const got = clients.slice(0, -1).map((c) => once(c, 'q'));
+
+        clients.at(-1).on('q', (ack) => ack('here'));
+        assert.deepEqual(await it.node.io.timeout(1000).emitWithAck('q'),
+                         ['here']);
+        await waitAll(got);
+        assert.deepEqual(await it.node.io.serverSideEmitWithAck('hello'),
+                         [null, null]);
+        clients.forEach((c) => c.disconnect());
+    });
+});
