@@ -6,6 +6,8 @@
 #include "ngx_sio_fill.h"
 
 
+static ngx_uint_t ngx_sio_claim_equal(const sio_json_t *v,
+    const ngx_str_t *value);
 static ngx_uint_t ngx_sio_rule_applies(const ngx_sio_room_rule_t *rule,
     const ngx_sio_values_t *values);
 
@@ -64,10 +66,9 @@ ngx_sio_claim(const sio_json_t *claims, ngx_str_t *name)
 ngx_uint_t
 ngx_sio_claim_is(const sio_json_t *claims, ngx_str_t *name, ngx_str_t *value)
 {
-    size_t       n;
-    u_char       text[512];
-    ngx_uint_t   i;
-    sio_json_t   v, element;
+    sio_json_t         v;
+    sio_json_iter_t    it;
+    sio_json_member_t  m;
 
     v = ngx_sio_claim(claims, name);
 
@@ -76,24 +77,31 @@ ngx_sio_claim_is(const sio_json_t *claims, ngx_str_t *name, ngx_str_t *value)
                && ngx_memcmp(v.raw.p, value->data, value->len) == 0;
     }
 
-    for (i = 0; /* void */ ; i++) {
-        element = ngx_sio_element(&v, i);
+    if (v.kind != SIO_JSON_ARRAY) {
+        return ngx_sio_claim_equal(&v, value);
+    }
 
-        if (element.kind == SIO_JSON_NONE) {
-            return 0;
-        }
+    sio_json_iter(&it, &v);
 
-        if (ngx_sio_value_text(&element, text, sizeof(text), &n) == NGX_OK
-            && n == value->len
-            && ngx_memcmp(text, value->data, n) == 0)
-        {
+    while (sio_json_next(&it, &m)) {
+        if (ngx_sio_claim_equal(&m.value, value)) {
             return 1;
         }
-
-        if (v.kind != SIO_JSON_ARRAY) {
-            return 0;
-        }
     }
+
+    return 0;
+}
+
+
+static ngx_uint_t
+ngx_sio_claim_equal(const sio_json_t *v, const ngx_str_t *value)
+{
+    size_t  n;
+    u_char  text[512];
+
+    return ngx_sio_value_text(v, text, sizeof(text), &n) == NGX_OK
+           && n == value->len
+           && ngx_memcmp(text, value->data, n) == 0;
 }
 
 

@@ -10,9 +10,12 @@
 static ngx_int_t ngx_sio_fill_text(const sio_template_t *t,
     const ngx_sio_values_t *values, u_char *dst, size_t size,
     sio_span_t *json);
+static ngx_int_t ngx_sio_fill_sources(const sio_template_t *t,
+    const ngx_sio_values_t *values, ngx_uint_t element,
+    ngx_sio_filled_t *filled);
 static ngx_int_t ngx_sio_fill_part(ngx_sio_filled_t *filled,
     sio_template_part_t *part, const ngx_sio_values_t *values,
-    ngx_uint_t element);
+    const ngx_sio_source_t *source);
 static ngx_int_t ngx_sio_fill_time(ngx_sio_filled_t *filled,
     sio_template_part_t *part);
 static sio_json_t ngx_sio_value(const ngx_sio_values_t *values,
@@ -146,12 +149,16 @@ ngx_sio_fill(const sio_template_t *t, const ngx_sio_values_t *values,
     ngx_uint_t element, ngx_sio_filled_t *filled)
 {
     ngx_int_t   rc;
-    ngx_uint_t  i, arrays;
+    ngx_uint_t  i;
+
+    rc = ngx_sio_fill_sources(t, values, element, filled);
+    if (rc != NGX_OK) {
+        return rc;
+    }
 
     filled->template = *t;
     filled->template.names = 0;
     filled->used = 0;
-    arrays = 0;
 
     for (i = 0; i < t->n; i++) {
 
@@ -160,20 +167,10 @@ ngx_sio_fill(const sio_template_t *t, const ngx_sio_values_t *values,
         }
 
         rc = ngx_sio_fill_part(filled, &filled->template.parts[i], values,
-                               element);
-
-        if (rc == NGX_AGAIN) {
-            arrays++;
-            rc = NGX_OK;
-        }
-
+                               &filled->sources[i]);
         if (rc != NGX_OK) {
             return rc;
         }
-    }
-
-    if (arrays == 0 && element > 0) {
-        return NGX_DONE;
     }
 
     return ngx_sio_fill_separated(t, &filled->template) ? NGX_OK
@@ -181,15 +178,53 @@ ngx_sio_fill(const sio_template_t *t, const ngx_sio_values_t *values,
 }
 
 
-/* NGX_AGAIN: filled with an array's element, there may be more. */
+/* All arrays go on together, whatever their elements are good for. */
+
+static ngx_int_t
+ngx_sio_fill_sources(const sio_template_t *t, const ngx_sio_values_t *values,
+    ngx_uint_t element, ngx_sio_filled_t *filled)
+{
+    ngx_uint_t          i, arrays;
+    sio_json_member_t   m;
+    ngx_sio_source_t   *source;
+
+    arrays = 0;
+
+    for (i = 0; i < t->n; i++) {
+
+        if (t->parts[i].kind != SIO_TEMPLATE_NAME) {
+            continue;
+        }
+
+        source = &filled->sources[i];
+
+        if (element == 0) {
+            source->value = ngx_sio_value(values, t->parts[i].text);
+            source->array = source->value.kind == SIO_JSON_ARRAY
+                            && ngx_sio_is_claim(t->parts[i].text);
+            sio_json_iter(&source->rest, &source->value);
+        }
+
+        if (source->array) {
+            arrays++;
+
+            if (!sio_json_next(&source->rest, &m)) {
+                return NGX_DONE;
+            }
+
+            source->value = m.value;
+        }
+    }
+
+    return arrays || element == 0 ? NGX_OK : NGX_DONE;
+}
+
 
 static ngx_int_t
 ngx_sio_fill_part(ngx_sio_filled_t *filled, sio_template_part_t *part,
-    const ngx_sio_values_t *values, ngx_uint_t element)
+    const ngx_sio_values_t *values, const ngx_sio_source_t *source)
 {
-    size_t      n;
-    ngx_uint_t  array;
-    sio_json_t  v, one;
+    size_t  n;
 
     part->kind = SIO_TEMPLATE_TEXT;
 
@@ -207,28 +242,20 @@ ngx_sio_fill_part(ngx_sio_filled_t *filled, sio_template_part_t *part,
         return ngx_sio_fill_time(filled, part);
     }
 
-    v = ngx_sio_value(values, part->text);
-    array = v.kind == SIO_JSON_ARRAY && ngx_sio_is_claim(part->text);
-    one = array ? ngx_sio_element(&v, element) : v;
-
-    if (one.kind == SIO_JSON_NONE) {
-        return NGX_DONE;
-    }
-
     part->text.p = filled->bytes + filled->used;
 
-    if (ngx_sio_value_text(&one, filled->bytes + filled->used,
+    if (ngx_sio_value_text(&source->value, filled->bytes + filled->used,
                            NGX_SIO_VALUES_BYTES - filled->used, &n)
         != NGX_OK)
     {
         /* an inert element; of an array the others count */
-        return array ? NGX_DECLINED : NGX_DONE;
+        return source->array ? NGX_DECLINED : NGX_DONE;
     }
 
     part->text.n = n;
     filled->used += n;
 
-    return array ? NGX_AGAIN : NGX_OK;
+    return NGX_OK;
 }
 
 
@@ -356,30 +383,6 @@ ngx_sio_fill_separated(const sio_template_t *t, const sio_template_t *filled)
     }
 
     return 1;
-}
-
-
-sio_json_t
-ngx_sio_element(const sio_json_t *v, ngx_uint_t element)
-{
-    sio_json_t         none;
-    sio_json_iter_t    it;
-    sio_json_member_t  m;
-
-    if (v->kind != SIO_JSON_ARRAY) {
-        return *v;
-    }
-
-    ngx_memzero(&none, sizeof(sio_json_t));
-    sio_json_iter(&it, v);
-
-    while (sio_json_next(&it, &m)) {
-        if (element-- == 0) {
-            return m.value;
-        }
-    }
-
-    return none;
 }
 
 

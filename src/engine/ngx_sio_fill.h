@@ -14,9 +14,18 @@
 #define NGX_SIO_VALUES_BYTES  8192      /* of one template's values */
 
 
+/* The value of a name; of an array what is still to come. */
+typedef struct {
+    ngx_uint_t         array;
+    sio_json_t         value;           /* of an array the element */
+    sio_json_iter_t    rest;
+} ngx_sio_source_t;
+
+
 /* A template with its names replaced by text. */
 typedef struct {
     sio_template_t     template;
+    ngx_sio_source_t   sources[SIO_TEMPLATE_PARTS];
     size_t             used;
     u_char             bytes[NGX_SIO_VALUES_BYTES];
 } ngx_sio_filled_t;
@@ -43,17 +52,16 @@ ngx_int_t ngx_sio_template_json(const sio_template_t *t,
 
 /*
  * Fills a template with the element-th elements of its array claims; one that
- * is no array is its own only element.  NGX_DONE: there are no more;
- * NGX_DECLINED: a value cannot be in a room's name, so the rule is inert.
+ * is no array is its own only element.  They are asked for from 0 on, with the
+ * same `filled`, so that a walk looks at each once: clients cause many of them.
+ * NGX_DONE: there are no more; NGX_DECLINED: a value cannot be in a room's
+ * name, so the rule is inert.
  */
 ngx_int_t ngx_sio_fill(const sio_template_t *t, const ngx_sio_values_t *values,
     ngx_uint_t element, ngx_sio_filled_t *filled);
 
 /* A filled template as text, valid until the next call; empty if too long. */
 sio_span_t ngx_sio_fill_join(const ngx_sio_filled_t *filled);
-
-/* An element of an array, of kind NONE beyond its end; others are their own. */
-sio_json_t ngx_sio_element(const sio_json_t *v, ngx_uint_t element);
 
 /*
  * Writes a string or an integer as text, not empty and without control

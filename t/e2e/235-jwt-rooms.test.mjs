@@ -356,3 +356,42 @@ run('joins as pages send them', `
                                              'role:lead'] });
     });
 });
+
+
+run('arrays in claims', `
+    socketio_limit_data 32k;
+    socketio_limit_rooms 1000;
+    socketio_room "at:\${jwt.site}:\${jwt.desk}:\${jwt.sub}";
+    socketio_room "d:\${jwt.many}";
+    socketio_room "x:*" if=many=none;`, ({ open }) => {
+    test('several go on together, past what is no name', async () => {
+        const session = await open({ sub: 'u', site: ['a', {}, '', 'b', 'c'],
+                                     desk: [1, 2, 3, 4] });
+
+        for (const room of ['at:a:1:u', 'at:b:4:u']) {
+            assert.equal(await may(session, 'join', room), true, room);
+        }
+
+        for (const room of ['at:b:2:u', 'at:b:1:u', 'at:c:4:u', 'at:c::u',
+                            'at:a:2:u'])
+        {
+            assert.equal(await may(session, 'join', room), false, room);
+        }
+
+        await session.close();
+    });
+
+    test('many elements and many rooms do not stop the worker', async () => {
+        const many = Array.from({ length: 2000 }, (_, i) => i % 10);
+        const session = await open({ sub: 'u', many });
+        const rooms = Array.from({ length: 256 }, (_, i) => `d:${i % 10}0`);
+
+        /* each room costs a walk over the claims; once it was 2000 of them */
+        const begin = performance.now();
+
+        assert.equal(await may(session, 'join', rooms), false);
+        assert.ok(performance.now() - begin < 2000);
+        assert.equal(await may(session, 'join', ['d:0', 'd:9']), true);
+        await session.close();
+    });
+});
