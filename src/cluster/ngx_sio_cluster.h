@@ -93,6 +93,13 @@ ngx_int_t ngx_sio_cluster_send(ngx_sio_cluster_t *cl, const char *kind,
 ngx_uint_t ngx_sio_cluster_tell(ngx_sio_zone_t *zone, sio_span_t namespace,
     sio_adapter_request_t *request);
 
+/*
+ * Delivers a broadcast that wants acks, and passes these on; sets *n to how
+ * many there are to come.  NGX_DECLINED: it was not delivered.
+ */
+ngx_int_t ngx_sio_cluster_ask(ngx_sio_cluster_t *cl, sio_span_t namespace,
+    const sio_adapter_request_t *request, ngx_uint_t *n);
+
 /* Hands what another node has broadcast to the sockets of this one. */
 void ngx_sio_cluster_deliver(ngx_sio_cluster_t *cl, sio_span_t namespace,
     const sio_adapter_broadcast_t *b);

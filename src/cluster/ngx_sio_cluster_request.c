@@ -84,18 +84,33 @@ ngx_sio_cluster_request(ngx_sio_cluster_t *cl, sio_span_t namespace,
 }
 
 
-/* The event is delivered; that nobody's ack will come is said at once. */
+/* Who could not be asked gets the event all the same, as by a broadcast. */
 
 static void
 ngx_sio_cluster_broadcast_ack(ngx_sio_cluster_t *cl, sio_span_t namespace,
     const sio_adapter_request_t *request)
 {
-    ngx_sio_cluster_deliver(cl, namespace, &request->broadcast);
+    u_char      text[64];
+    ngx_int_t   rc;
+    ngx_uint_t  n;
+
+    n = 0;
+    rc = NGX_DECLINED;
 
     if (ngx_sio_cluster_counted(cl, namespace)) {
+        rc = ngx_sio_cluster_ask(cl, namespace, request, &n);
+
+        *ngx_sprintf(text, "\"type\":8,\"clientCount\":%ui", n) = '\0';
         ngx_sio_cluster_answer_text(cl, namespace, request->id,
-                                    "\"type\":8,\"clientCount\":0");
+                                    (char *) text);
     }
+
+    if (rc != NGX_OK) {
+        ngx_sio_cluster_deliver(cl, namespace, &request->broadcast);
+        return;
+    }
+
+    ngx_sio_stat(cl->zone, cluster_received, 1);
 }
 
 

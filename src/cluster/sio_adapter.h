@@ -76,6 +76,8 @@ typedef struct {
     sio_json_t           data;
     sio_json_t           packet;        /* ACK: one client's value */
     uint64_t             count;         /* CLIENT_COUNT */
+    sio_span_t          *attachments;   /* of packet, when it is written */
+    unsigned             nattachments;
 } sio_adapter_response_t;
 
 
@@ -112,6 +114,13 @@ int sio_adapter_request_read(sio_adapter_t *a, sio_span_t message,
  */
 int sio_adapter_request_write(sio_adapter_t *a,
     const sio_adapter_request_t *request, sio_span_t *message);
+
+/*
+ * Writes a response of type ACK as MessagePack; packet is valid JSON.  SIO_OK
+ * and *message, or SIO_ERROR when it is too deep.
+ */
+int sio_adapter_ack_write(sio_adapter_t *a,
+    const sio_adapter_response_t *response, sio_span_t *message);
 
 /* Reads a response, JSON or MessagePack.  SIO_OK or SIO_ERROR. */
 int sio_adapter_response_read(sio_adapter_t *a, sio_span_t message,

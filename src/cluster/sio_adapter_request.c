@@ -386,6 +386,43 @@ sio_adapter_put_names(sio_adapter_t *a, const sio_adapter_names_t *names)
 
 
 int
+sio_adapter_ack_write(sio_adapter_t *a,
+    const sio_adapter_response_t *response, sio_span_t *message)
+{
+    msgpack_packer  pk;
+
+    sio_adapter_begin(a);
+    sio_adapter_empty(&a->out);
+    sio_adapter_packer(a, &pk);
+
+    a->attachments = response->attachments;
+    a->nattachments = response->nattachments;
+
+    msgpack_pack_map(&pk, 3);
+    sio_adapter_pack_str(&pk, sio_span("type"));
+    msgpack_pack_uint8(&pk, SIO_ADAPTER_ACK);
+    sio_adapter_pack_str(&pk, sio_span("requestId"));
+    sio_adapter_pack_str(&pk, response->id);
+    sio_adapter_pack_str(&pk, sio_span("packet"));
+
+    if (sio_adapter_from_json(a, &response->packet, SIO_ADAPTER_DEPTH - 1)
+        != SIO_OK)
+    {
+        return SIO_ERROR;
+    }
+
+    if (a->out.failed) {
+        return sio_adapter_fail(a, "no memory");
+    }
+
+    message->p = a->out.p;
+    message->n = a->out.n;
+
+    return SIO_OK;
+}
+
+
+int
 sio_adapter_response_read(sio_adapter_t *a, sio_span_t message,
     sio_adapter_response_t *response)
 {

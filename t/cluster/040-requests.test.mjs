@@ -208,14 +208,34 @@ describe('requests', { skip: NO_REDIS }, () => {
         }
     });
 
-    test('acks and serverSideEmit of Node do not wait in vain', async () => {
+    test('broadcasts of Node with acks', async () => {
         const clients = await everywhere();
-        const got = clients.slice(0, -1).map((c) => once(c, 'q'));
 
-        clients.at(-1).on('q', (ack) => ack('here'));
-        assert.deepEqual(await it.node.io.timeout(1000).emitWithAck('q'),
-                         ['here']);
-        await waitAll(got);
+        await waitAll(clients.map((c) => emitAck(c, 'join', 'q')));
+        clients.forEach((c, i) => c.on('q', (x, ack) =>
+            ack({ i, x, b: Buffer.from([i]) })));
+
+        const got = await it.node.io.to(['q', 'none']).timeout(3000)
+            .emitWithAck('q', 7);
+
+        assert.deepEqual(got.map((v) => v.i).sort(), [0, 1, 2, 3, 4]);
+        assert.ok(got.every((v) => v.x === 7 && v.b[0] === v.i));
+
+        /* one who says nothing: the others' answers come with the error */
+        clients[1].off('q');
+
+        await assert.rejects(it.node.io.to('q').timeout(500)
+            .emitWithAck('q', 7), (err) => err.responses.length === 4);
+
+        const [far] = (await it.node.io.in(clients[0].id).fetchSockets());
+
+        assert.equal((await far.timeout(2000).emitWithAck('q', 8)).x, 8);
+        clients.forEach((c) => c.disconnect());
+    });
+
+    test('serverSideEmit of Node does not wait in vain', async () => {
+        const clients = await everywhere();
+
         assert.deepEqual(await it.node.io.serverSideEmitWithAck('hello'),
                          [null, null]);
         clients.forEach((c) => c.disconnect());

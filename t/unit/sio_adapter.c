@@ -447,7 +447,7 @@ static void
 test_responses(void)
 {
     uint8_t                  bytes[256];
-    sio_span_t               message;
+    sio_span_t               message, again;
     sio_adapter_response_t   r;
 
     message = sio_span("{\"requestId\":\"I\",\"sockets\":[{\"id\":1}]}");
@@ -465,6 +465,13 @@ test_responses(void)
     ok(sio_adapter_response_read(codec, message, &r) == SIO_OK
        && r.type == SIO_ADAPTER_ACK
        && sio_span_eq(r.packet.raw, sio_span("{\"a\":1}")), "an ack");
+
+    memset(&r, 0, sizeof(r));
+    r.id = sio_span("I");
+    r.packet.kind = SIO_JSON_OBJECT;
+    r.packet.raw = sio_span("{\"a\":1}");
+    ok(sio_adapter_ack_write(codec, &r, &again) == SIO_OK, "an ack, written");
+    is_bytes(again.p, again.n, message.p, message.n, "as it was read");
 
     ok(sio_adapter_response_read(codec, sio_span("{}"), &r) == SIO_ERROR,
        "without an id");
