@@ -150,16 +150,3 @@ ngx_sio_denied_name(u_char *p, const char *before, sio_span_t name)
 
     return ngx_sprintf(p, cut ? "...\"" : "\"");
 }
-
-
-ngx_uint_t
-ngx_sio_log_now(time_t *last)
-{
-    if (*last == ngx_time()) {
-        return 0;
-    }
-
-    *last = ngx_time();
-
-    return 1;
-}

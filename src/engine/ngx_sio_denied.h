@@ -8,6 +8,7 @@
 
 
 #include "ngx_sio_presence.h"
+#include "ngx_sio_seldom.h"
 
 
 typedef struct {
@@ -25,12 +26,6 @@ typedef struct {
  */
 void ngx_sio_denied(ngx_sio_zone_t *zone, ngx_sio_ref_t session,
     const ngx_sio_presence_t *presence, const ngx_sio_denial_t *denial);
-
-/*
- * Whether a message that clients cause is to be logged now: at most once a
- * second for each `last`, which begins as 0.
- */
-ngx_uint_t ngx_sio_log_now(time_t *last);
 
 
 #endif /* _NGX_SIO_DENIED_H_INCLUDED_ */

@@ -6,6 +6,7 @@
 #include "ngx_sio_partial.h"
 #include "ngx_sio_presence.h"
 #include "ngx_sio_registry.h"
+#include "ngx_sio_seldom.h"
 
 
 #define NGX_SIO_FRAMES_KEPT  32         /* of an empty queue */
@@ -214,9 +215,9 @@ ngx_sio_peer_room(ngx_sio_peer_t *peer, ngx_sio_frame_t *frame)
         }
     }
 
-    ngx_log_error(NGX_LOG_INFO, ngx_cycle->log, 0,
-                  "socketio client is too slow, over socketio_send_buffer "
-                  "with %uz bytes waiting: closed", peer->pending);
+    ngx_sio_log_seldom(NGX_LOG_INFO, ngx_cycle->log,
+                       "socketio client is too slow, over socketio_send_buffer "
+                       "with %uz bytes waiting: closed", peer->pending);
 
     ngx_sio_stat(peer->reader->zone, slow_closed, 1);
     ngx_sio_peer_close(peer, NGX_SIO_END_SLOW);

@@ -6,6 +6,7 @@
 
 #include "ngx_sio_presence.h"
 #include "ngx_sio_control.h"
+#include "ngx_sio_seldom.h"
 
 
 #define NGX_SIO_DRAIN_RECORDS  256      /* of one turn of the event loop */
@@ -348,10 +349,11 @@ ngx_sio_reader_overrun(ngx_sio_reader_t *reader)
 
     ngx_sio_stat(reader->zone, overruns, 1);
 
-    ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
-                  "this worker was lapped by the log of socketio_zone \"%V\", "
-                  "its %ui WebSockets are closed: a larger log= would help",
-                  &reader->zone->name, reader->n[NGX_SIO_PEER_WEBSOCKET]);
+    ngx_sio_log_seldom(NGX_LOG_ERR, ngx_cycle->log,
+                       "this worker was lapped by the log of socketio_zone "
+                       "\"%V\", its %ui WebSockets are closed: a larger "
+                       "log= would help",
+                       &reader->zone->name, reader->n[NGX_SIO_PEER_WEBSOCKET]);
 
     reader->cursor = sio_ring_head(reader->zone->shared->log);
 

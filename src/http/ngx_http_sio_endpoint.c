@@ -6,6 +6,7 @@
 
 #include "ngx_http_sio_answer.h"
 #include "ngx_http_sio_endpoint.h"
+#include "ngx_sio_seldom.h"
 
 
 static ngx_int_t ngx_http_sio_dispatch(ngx_http_request_t *r,
@@ -173,9 +174,10 @@ ngx_http_sio_handshake(ngx_http_request_t *r, ngx_uint_t transport,
     rc = ngx_sio_session_open(endpoint->zone, &params, session, sid);
 
     if (rc == NGX_BUSY) {
-        ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
-                      "socketio handshake refused, over "
-                      "socketio_limit_connections or socketio_limit_connects");
+        ngx_sio_log_seldom(NGX_LOG_INFO, r->connection->log,
+                           "socketio handshake refused, over "
+                           "socketio_limit_connections or "
+                           "socketio_limit_connects");
     }
 
     if (rc != NGX_OK) {

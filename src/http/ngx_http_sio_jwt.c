@@ -8,6 +8,7 @@
 #include "ngx_http_sio_answer.h"
 #include "ngx_http_sio_endpoint.h"
 #include "ngx_sio_auth.h"
+#include "ngx_sio_seldom.h"
 
 
 typedef struct {
@@ -381,8 +382,8 @@ ngx_http_sio_jwt_judge(ngx_http_request_t *r, ngx_http_sio_jwt_ctx_t *ctx,
 
     if (judged.refusal) {
         ngx_sio_stat(zone, tokens_refused, 1);
-        ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
-                      "socketio handshake refused: %V", judged.refusal);
+        ngx_sio_log_seldom(NGX_LOG_INFO, r->connection->log,
+                           "socketio handshake refused: %V", judged.refusal);
 
         return ngx_http_sio_jwt_refuse(r);
     }

@@ -9,6 +9,7 @@
 #include "ngx_http_sio_endpoint.h"
 #include "ngx_sio_polls.h"
 #include "ngx_sio_presence.h"
+#include "ngx_sio_seldom.h"
 #include "sio_eio.h"
 
 
@@ -133,9 +134,9 @@ ngx_http_sio_poll_try(ngx_http_sio_poll_t *p, const ngx_sio_replay_t *replay,
     rc = ngx_sio_replay_run(replay, ngx_http_sio_body_record, body, &next);
 
     if (rc == NGX_DECLINED) {
-        ngx_log_error(NGX_LOG_INFO, p->request->connection->log, 0,
-                      "socketio session has polled too rarely: the log no "
-                      "longer holds what it has not got yet");
+        ngx_sio_log_seldom(NGX_LOG_INFO, p->request->connection->log,
+                           "socketio session has polled too rarely: the log no "
+                           "longer holds what it has not got yet");
         ngx_sio_stat(replay->zone, slow_closed, 1);
     }
 

@@ -8,6 +8,7 @@
 #include "ngx_http_sio_endpoint.h"
 #include "ngx_sio_dispatch.h"
 #include "ngx_sio_polls.h"
+#include "ngx_sio_seldom.h"
 #include "sio_eio.h"
 #include "sio_utf8.h"
 
@@ -237,9 +238,9 @@ ngx_http_sio_post_handle(ngx_http_sio_post_t *p)
 
     if (rc != NGX_OK) {
         ngx_sio_stat(zone, protocol_errors, 1);
-        ngx_log_error(NGX_LOG_INFO, p->request->connection->log, 0,
-                      "socketio client sent a malformed packet, its session "
-                      "is closed");
+        ngx_sio_log_seldom(NGX_LOG_INFO, p->request->connection->log,
+                           "socketio client sent a malformed packet, its "
+                           "session is closed");
     }
 
     if (ngx_sio_dispatch_save(&p->peer) != NGX_OK) {

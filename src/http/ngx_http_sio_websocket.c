@@ -6,6 +6,7 @@
 
 #include "ngx_http_sio_answer.h"
 #include "ngx_http_sio_ws.h"
+#include "ngx_sio_seldom.h"
 #include "ngx_sio_upgrade.h"
 
 #include <ngx_sha1.h>
@@ -132,9 +133,9 @@ ngx_http_sio_websocket_check(ngx_http_request_t *r)
     }
 
     if (!ngx_http_sio_origin_allowed(r)) {
-        ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
-                      "socketio WebSocket refused, its page's Origin is not "
-                      "in socketio_origin");
+        ngx_sio_log_seldom(NGX_LOG_INFO, r->connection->log,
+                           "socketio WebSocket refused, its page's Origin is "
+                           "not in socketio_origin");
         return ngx_http_sio_error(r, NGX_HTTP_SIO_FORBIDDEN);
     }
 

@@ -5,6 +5,7 @@
  */
 
 #include "ngx_http_sio_ws.h"
+#include "ngx_sio_seldom.h"
 #include "ngx_sio_upgrade.h"
 
 
@@ -134,10 +135,10 @@ ngx_http_sio_ws_input(ngx_http_sio_ws_t *ws, u_char *p, size_t n)
 
         if (!ws->peer.closing) {
             ngx_sio_stat(ws->peer.reader->zone, protocol_errors, 1);
-            ngx_log_error(NGX_LOG_INFO, ws->connection->log, 0,
-                          "socketio client sent a malformed %s, its "
-                          "connection is closed",
-                          rc == SIO_OK ? "packet" : "WebSocket frame");
+            ngx_sio_log_seldom(NGX_LOG_INFO, ws->connection->log,
+                               "socketio client sent a malformed %s, its "
+                               "connection is closed",
+                               rc == SIO_OK ? "packet" : "WebSocket frame");
             ngx_sio_peer_close(&ws->peer, NGX_SIO_END_PROTOCOL);
         }
 

@@ -5,6 +5,7 @@
  */
 
 #include "ngx_sio_cells.h"
+#include "ngx_sio_seldom.h"
 #include "ngx_sio_test.h"
 
 
@@ -43,6 +44,7 @@ ngx_sio_pool_take(ngx_sio_pool_t *pool, u_char *cells, size_t size,
         ngx_memory_barrier();           /* a rebuild looks at used cells only */
 
     } else {
+        ngx_sio_lack(pool);
         return 0;
     }
 

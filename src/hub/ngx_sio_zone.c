@@ -4,6 +4,7 @@
  * that die with it.  A reload finds the memory as it is and changes nothing.
  */
 
+#include "ngx_sio_seldom.h"
 #include "ngx_sio_test.h"
 #include "ngx_sio_zone.h"
 #include "sio_base64.h"
@@ -354,10 +355,19 @@ ngx_sio_lock_wait(ngx_sio_zone_t *zone)
 void
 ngx_sio_unlock(ngx_sio_zone_t *zone)
 {
+    const ngx_sio_pool_t  *lacking;
+
     ngx_sio_test_point();
+
+    lacking = ngx_sio_lacked();
+
     ngx_memory_barrier();
     zone->shared->dirty = 0;
     ngx_shmtx_unlock(&zone->slab->mutex);
+
+    if (lacking) {
+        ngx_sio_lack_log(zone, lacking);
+    }
 }
 
 

@@ -146,7 +146,7 @@ env UBSAN_OPTIONS;
 ${module === '' ? '' : `load_module ${module};`}
 ${part(options.main, place)}
 events {
-    worker_connections 1024;
+    worker_connections ${options.connections ?? 1024};
     ${part(options.events, place)}
 }
 http {
@@ -571,7 +571,8 @@ class Nginx {
                 return !this.options.expectEmerg;
             }
 
-            return /\[alert\]|Sanitizer|runtime error/.test(line);
+            return /\[alert\]|Sanitizer|runtime error/.test(line)
+                   && !this.options.expectAlert?.test(line);
         }).concat(/Sanitizer|runtime error/.test(this.stderr)
                   ? [this.stderr] : []);
     }
@@ -627,14 +628,15 @@ process.on('exit', (code) => {
 
 
 /*
- * Options, all optional: workers (1), binary, module, zone (the parameters of
+ * Options, all optional: workers (1), connections, binary, module, zone (the parameters of
  * socketio_zone, null for none), drain, listen, port, level, and the parts
  * main, events, http, server, location, api, which are inserted in their
  * blocks (location, api: null leaves the location out).  config is such a part
  * that is the whole configuration; daemon starts it in the background.  mayDie
  * says that a worker may kill itself with signal 9, as the test build does when
  * told to.  expectEmerg allows [emerg] in the log, for tests that reload a
- * broken configuration or take memory away.  faults is a plan of faults.mjs.
+ * broken configuration or take memory away; expectAlert matches lines with
+ * [alert] that nginx itself may write.  faults is a plan of faults.mjs.
  */
 export function startNginx(options = {}) {
     return new Nginx(options).start();
