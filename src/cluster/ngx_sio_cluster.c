@@ -1,14 +1,14 @@
 
 /*
  * Who leads, and what the leader subscribes to.  A leader is named by slot and
- * epoch, so that it is void by itself when it is gone; each worker looks four
+ * epoch, so that it is void by itself when it is gone; each worker looks ten
  * times a second whether there is one.
  */
 
 #include "ngx_sio_cluster.h"
 
 
-#define NGX_SIO_CLUSTER_TICK    250     /* ms */
+#define NGX_SIO_CLUSTER_TICK    100     /* ms */
 #define NGX_SIO_CLUSTER_BEAT    2000    /* ms between heartbeats */
 #define NGX_SIO_CLUSTER_DEAF    8000    /* ms without hearing anything */
 
@@ -16,6 +16,7 @@
 static void ngx_sio_cluster_tick(ngx_event_t *ev);
 static void ngx_sio_cluster_lead(ngx_sio_cluster_t *cl);
 static void ngx_sio_cluster_resign(ngx_sio_cluster_t *cl);
+static void ngx_sio_cluster_deaf(ngx_sio_cluster_t *cl);
 static void ngx_sio_cluster_state(ngx_sio_cluster_t *cl, ngx_uint_t state);
 static void ngx_sio_cluster_beat(ngx_sio_cluster_t *cl);
 static void ngx_sio_cluster_listen(ngx_sio_redis_t *redis);
@@ -135,6 +136,9 @@ ngx_sio_cluster_tick(ngx_event_t *ev)
 
     if (leader == cl->self) {
         ngx_sio_cluster_lead(cl);
+
+    } else {
+        ngx_sio_cluster_deaf(cl);
     }
 }
 
@@ -154,16 +158,29 @@ ngx_sio_cluster_lead(ngx_sio_cluster_t *cl)
 static void
 ngx_sio_cluster_resign(ngx_sio_cluster_t *cl)
 {
+    ngx_sio_cluster_deaf(cl);
+
     if (cl->zone->shared->leader != cl->self) {
+        return;
+    }
+
+    ngx_sio_cluster_state(cl, NGX_SIO_BUS_DOWN);
+    (void) ngx_atomic_cmp_set(&cl->zone->shared->leader, cl->self, 0);
+}
+
+
+/* Two that listen would append everything twice. */
+
+static void
+ngx_sio_cluster_deaf(ngx_sio_cluster_t *cl)
+{
+    if (cl->listener.state == NGX_SIO_REDIS_IDLE) {
         return;
     }
 
     ngx_sio_redis_close(&cl->listener);
     ngx_sio_cluster_names_forget(cl);
     cl->listening = 0;
-
-    ngx_sio_cluster_state(cl, NGX_SIO_BUS_DOWN);
-    (void) ngx_atomic_cmp_set(&cl->zone->shared->leader, cl->self, 0);
 }
 
 
@@ -314,7 +331,8 @@ ngx_sio_cluster_heard(ngx_sio_redis_t *redis, redisReply *reply, void *data)
         return;
     }
 
-    if (ngx_strcmp(part[0]->str, "pmessage") != 0
+    if (cl->zone->shared->leader != cl->self
+        || ngx_strcmp(part[0]->str, "pmessage") != 0
         || part[2]->type != REDIS_REPLY_STRING
         || part[3]->type != REDIS_REPLY_STRING)
     {
