@@ -4,7 +4,7 @@
  * name first, so that this node does not pay for rooms that nobody here is in.
  */
 
-#include "ngx_sio_cells.h"
+#include "ngx_sio_hashes.h"
 #include "ngx_sio_cluster.h"
 
 

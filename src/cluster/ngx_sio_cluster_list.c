@@ -4,7 +4,7 @@
  * the shape that the server for Node.js has.
  */
 
-#include "ngx_sio_cells.h"
+#include "ngx_sio_hashes.h"
 #include "ngx_sio_cluster_job.h"
 
 

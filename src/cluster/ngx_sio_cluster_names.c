@@ -5,7 +5,7 @@
  * many answers: who is subscribed answers, also when nobody here is in it.
  */
 
-#include "ngx_sio_cells.h"
+#include "ngx_sio_hashes.h"
 #include "ngx_sio_cluster.h"
 
 

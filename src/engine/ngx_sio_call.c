@@ -19,6 +19,8 @@ static ngx_int_t ngx_sio_call_attachments(ngx_sio_call_t *call,
 static u_char *ngx_sio_call_auth(u_char *p, const sio_packet_t *packet,
     ngx_uint_t verified);
 static sio_span_t ngx_sio_call_user(const ngx_sio_snapshot_t *snapshot);
+static ngx_int_t ngx_sio_call_write_disconnect(ngx_sio_call_t *call,
+    sio_span_t reason, ngx_uint_t lost);
 static ngx_uint_t ngx_sio_call_socket(ngx_sio_call_t *call);
 static u_char *ngx_sio_call_put(u_char *p, sio_span_t text);
 
@@ -58,6 +60,27 @@ ngx_sio_call_create(ngx_sio_zone_t *zone, const ngx_sio_endpoint_t *endpoint,
     call->type = type;
 
     return call;
+}
+
+
+ngx_int_t
+ngx_sio_call_copy(ngx_sio_call_t *call, sio_span_t text, sio_span_t *copy)
+{
+    u_char  *p;
+
+    p = ngx_pnalloc(call->pool, text.n + 1);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (text.n) {
+        ngx_memcpy(p, text.p, text.n);
+    }
+
+    copy->p = p;
+    copy->n = text.n;
+
+    return NGX_OK;
 }
 
 
@@ -321,7 +344,6 @@ ngx_sio_call_disconnect(ngx_sio_zone_t *zone,
     const ngx_sio_endpoint_t *endpoint, ngx_sio_ref_t socket,
     sio_span_t reason, ngx_uint_t lost)
 {
-    u_char          *p;
     ngx_sio_call_t  *call;
 
     call = ngx_sio_call_create(zone, endpoint, NGX_SIO_CALL_DISCONNECT);
@@ -331,17 +353,66 @@ ngx_sio_call_disconnect(ngx_sio_zone_t *zone,
 
     call->socket = socket;
 
-    p = ngx_pnalloc(call->pool, 6 * reason.n + 64);
-
-    if (p == NULL
-        || !ngx_sio_call_socket(call)
+    if (!ngx_sio_call_socket(call)
         || ngx_sio_snapshot_socket(zone, socket, 1, call->pool,
                                    &call->snapshot)
            != NGX_OK
-        || ngx_sio_call_write_head(call, NULL) != NGX_OK)
+        || ngx_sio_call_write_disconnect(call, reason, lost) != NGX_OK)
     {
         ngx_sio_call_free(call);
         return NULL;
+    }
+
+    return call;
+}
+
+
+ngx_sio_call_t *
+ngx_sio_call_unopened(const ngx_sio_call_t *connect, sio_span_t reason)
+{
+    ngx_sio_call_t            *call;
+    const ngx_sio_snapshot_t  *s;
+
+    call = ngx_sio_call_create(connect->zone, connect->endpoint,
+                               NGX_SIO_CALL_DISCONNECT);
+    if (call == NULL) {
+        return NULL;
+    }
+
+    s = &connect->snapshot;
+
+    call->conf = connect->conf;
+    call->session = connect->session;
+    ngx_memcpy(call->socket_id, connect->socket_id, NGX_SIO_ID_LEN);
+    ngx_memcpy(call->id, connect->socket_id, NGX_SIO_ID_LEN);
+
+    if (ngx_sio_call_copy(call, connect->namespace, &call->namespace) != NGX_OK
+        || ngx_sio_call_copy(call, s->claims, &call->snapshot.claims) != NGX_OK
+        || ngx_sio_call_copy(call, s->data, &call->snapshot.data) != NGX_OK
+        || ngx_sio_call_copy(call, s->handshake, &call->snapshot.handshake)
+           != NGX_OK
+        || ngx_sio_call_write_disconnect(call, reason, 0) != NGX_OK)
+    {
+        ngx_sio_call_free(call);
+        return NULL;
+    }
+
+    return call;
+}
+
+
+/* One end of a socket is one call, however often it has to be made. */
+
+static ngx_int_t
+ngx_sio_call_write_disconnect(ngx_sio_call_t *call, sio_span_t reason,
+    ngx_uint_t lost)
+{
+    u_char  *p;
+
+    p = ngx_pnalloc(call->pool, 6 * reason.n + 64);
+
+    if (p == NULL || ngx_sio_call_write_head(call, NULL) != NGX_OK) {
+        return NGX_ERROR;
     }
 
     call->tail.p = p;
@@ -352,7 +423,7 @@ ngx_sio_call_disconnect(ngx_sio_zone_t *zone,
     call->tail.n = p - call->tail.p;
     call->size = call->head.n + call->tail.n;
 
-    return call;
+    return NGX_OK;
 }
 
 
@@ -377,6 +448,7 @@ ngx_sio_call_socket(ngx_sio_call_t *call)
 
     if (found) {
         ngx_memcpy(call->socket_id, so->id, NGX_SIO_ID_LEN);
+        ngx_memcpy(call->id, so->id, NGX_SIO_ID_LEN);
         call->session.cell = so->session;
         call->session.serial = sh->sessions[so->session].serial;
         n = ngx_sio_string_copy(sh, sh->namespaces[so->namespace].name, name,

@@ -32,6 +32,8 @@ typedef struct {
     u_char                       id[NGX_SIO_ID_LEN];    /* of the call */
     ngx_sio_ref_t                session;
     ngx_sio_ref_t                socket;    /* none for CONNECT */
+    ngx_sio_ref_t                ticket;    /* EVENT */
+    ngx_uint_t                   status;    /* of the answer, 0: none */
     u_char                       socket_id[NGX_SIO_ID_LEN];
     sio_span_t                   namespace;
     sio_span_t                   event;     /* EVENT: its name, decoded */
@@ -73,6 +75,10 @@ extern const ngx_sio_call_backend_t  *ngx_sio_call_backend;
 ngx_sio_call_t *ngx_sio_call_create(ngx_sio_zone_t *zone,
     const ngx_sio_endpoint_t *endpoint, ngx_uint_t type);
 
+/* Copies a text into the memory of a call.  NGX_ERROR without memory. */
+ngx_int_t ngx_sio_call_copy(ngx_sio_call_t *call, sio_span_t text,
+    sio_span_t *copy);
+
 /* Frees a call that is over, or that never began. */
 void ngx_sio_call_free(ngx_sio_call_t *call);
 
@@ -93,6 +99,13 @@ ngx_int_t ngx_sio_call_write_connect(ngx_sio_call_t *call,
 ngx_sio_call_t *ngx_sio_call_disconnect(ngx_sio_zone_t *zone,
     const ngx_sio_endpoint_t *endpoint, ngx_sio_ref_t socket,
     sio_span_t reason, ngx_uint_t lost);
+
+/*
+ * The same for a socket that a service has let in and that could not be opened
+ * then, from the call that asked.  NULL without memory.
+ */
+ngx_sio_call_t *ngx_sio_call_unopened(const ngx_sio_call_t *connect,
+    sio_span_t reason);
 
 /* Puts head, snapshot and tail together.  NGX_ERROR without memory. */
 ngx_int_t ngx_sio_call_body(ngx_sio_call_t *call);

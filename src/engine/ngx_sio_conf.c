@@ -6,6 +6,9 @@
 #include "ngx_sio_conf.h"
 
 
+const ngx_array_t  *ngx_sio_endpoints;
+
+
 ngx_sio_namespace_conf_t *
 ngx_sio_namespace_lookup(const ngx_sio_endpoint_t *endpoint, sio_span_t name)
 {
@@ -48,6 +51,24 @@ ngx_sio_namespace_lookup(const ngx_sio_endpoint_t *endpoint, sio_span_t name)
             && ngx_memcmp(nc->name.data, name.p, name.n) == 0)
         {
             return nc;
+        }
+    }
+
+    return NULL;
+}
+
+
+const ngx_sio_endpoint_t *
+ngx_sio_endpoint_find(const ngx_sio_zone_t *zone, uint32_t id)
+{
+    ngx_uint_t                  i;
+    const ngx_sio_endpoint_t  **elts;
+
+    elts = ngx_sio_endpoints->elts;
+
+    for (i = 0; i < ngx_sio_endpoints->nelts; i++) {
+        if (elts[i]->zone == zone && elts[i]->id == id) {
+            return elts[i];
         }
     }
 

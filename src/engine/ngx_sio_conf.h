@@ -59,6 +59,7 @@ typedef struct {
     ngx_array_t           *leave_events;    /* of ngx_sio_pattern_t */
     ngx_array_t           *refresh_events;  /* likewise; empty: off */
     ngx_array_t           *events;          /* of ngx_sio_event_rule_t */
+    ngx_uint_t             notices;         /* one is about disconnects */
     ngx_array_t           *data;            /* of ngx_sio_data_rule_t */
     ngx_sio_announce_rule_t  announce;
     ngx_uint_t             limit_rooms;
@@ -84,6 +85,7 @@ typedef struct {
     ngx_uint_t             limit_address;   /* those of one address; 0: off */
     sio_rate_t             limit_connects;  /* handshakes; 0: off */
     ngx_uint_t             forward_queue;   /* calls of a worker at a time */
+    ngx_msec_t             forward_retry;   /* of disconnects, at most */
     ngx_uint_t             auth;            /* some namespace wants tokens */
     ngx_sio_namespace_conf_t  defaults;     /* the location's own rules */
     ngx_array_t           *namespaces;      /* of ngx_sio_namespace_conf_t *,
@@ -99,6 +101,13 @@ typedef struct {
  */
 ngx_sio_namespace_conf_t *ngx_sio_namespace_lookup(
     const ngx_sio_endpoint_t *endpoint, sio_span_t name);
+
+/* The endpoints of this configuration, of ngx_sio_endpoint_t *. */
+extern const ngx_array_t  *ngx_sio_endpoints;
+
+/* That of a zone with that id, NULL if the configuration has none. */
+const ngx_sio_endpoint_t *ngx_sio_endpoint_find(const ngx_sio_zone_t *zone,
+    uint32_t id);
 
 /* The first pattern of an array that a name matches, NULL if none. */
 const ngx_sio_pattern_t *ngx_sio_pattern_match(const ngx_array_t *patterns,

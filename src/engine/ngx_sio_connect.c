@@ -46,6 +46,7 @@ ngx_sio_connect_prepare(const ngx_sio_endpoint_t *endpoint,
     connect->user = ngx_sio_limit_user(connect->claims);
     connect->limit_user = conf->limit_sockets;
     connect->events = conf->limit_events;
+    connect->notice = conf->notices;
 
     ngx_sio_membership_connect(conf, connect);
 

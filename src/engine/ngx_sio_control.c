@@ -8,6 +8,7 @@
 #include "ngx_sio_connect.h"
 #include "ngx_sio_control.h"
 #include "ngx_sio_dispatch.h"
+#include "ngx_sio_forward.h"
 #include "ngx_sio_limit.h"
 
 
@@ -74,6 +75,10 @@ ngx_sio_control(ngx_sio_reader_t *reader, const ngx_sio_record_view_t *view)
 
     case NGX_SIO_CTL_ACK:
         ngx_sio_ack_read(reader->zone, &control, view);
+        break;
+
+    case NGX_SIO_CTL_CALL:
+        ngx_sio_forward_handed(reader, &control, view);
         break;
 
     default:

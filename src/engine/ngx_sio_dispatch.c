@@ -449,7 +449,8 @@ ngx_sio_dispatch_refuse(ngx_sio_peer_t *peer,
 static ngx_int_t
 ngx_sio_dispatch_disconnect(ngx_sio_presence_t *presence)
 {
-    ngx_sio_socket_close(presence->peer->reader->zone, presence->socket);
+    ngx_sio_socket_close(presence->peer->reader->zone, presence->socket,
+                         NGX_SIO_REASON_CLIENT);
     ngx_sio_limit_left(presence);
     ngx_sio_presence_remove(presence);
 

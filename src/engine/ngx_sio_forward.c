@@ -5,23 +5,24 @@
 
 #include "ngx_sio_claims.h"
 #include "ngx_sio_forward.h"
+#include "ngx_sio_handover.h"
 #include "ngx_sio_lane.h"
+#include "ngx_sio_outbox.h"
 #include "ngx_sio_reply.h"
+#include "ngx_sio_tickets.h"
 
 
 static ngx_sio_call_t *ngx_sio_forward_create(const ngx_sio_event_t *event);
 static ngx_uint_t ngx_sio_forward_full(ngx_sio_call_t *call);
+static ngx_int_t ngx_sio_forward_ticket(ngx_sio_call_t *call);
 static void ngx_sio_forward_enter(ngx_sio_call_t *call);
+static void ngx_sio_forward_count(ngx_sio_call_t *call);
 static void ngx_sio_forward_start(ngx_sio_call_t *call);
 static void ngx_sio_forward_refuse(ngx_sio_call_t *call);
-static const ngx_sio_event_rule_t *ngx_sio_forward_connect_rule(
-    const ngx_sio_namespace_conf_t *conf, sio_span_t claims);
 static ngx_int_t ngx_sio_forward_pending(ngx_sio_ref_t session,
     sio_span_t namespace);
 static ngx_int_t ngx_sio_forward_connect_fill(ngx_sio_call_t *call,
     const sio_packet_t *packet, const ngx_sio_connect_t *connect);
-static ngx_int_t ngx_sio_forward_copy(ngx_sio_call_t *call, sio_span_t text,
-    sio_span_t *copy);
 
 
 /* Calls of this worker, in flight or in a lane, and what they hold. */
@@ -43,23 +44,102 @@ ngx_sio_forward_event(const ngx_sio_event_t *event)
         return;
     }
 
+    if (ngx_sio_forward_full(call)
+        || ngx_sio_call_write_event(call, event->packet, event->attachments)
+           != NGX_OK)
+    {
+        ngx_sio_forward_refuse(call);
+        return;
+    }
+
+    rc = ngx_sio_forward_ticket(call);
+
+    if (rc == NGX_OK) {
+        ngx_sio_forward_enter(call);
+
+    } else if (rc == NGX_DECLINED) {
+        ngx_sio_forward_refuse(call);
+
+    } else {
+        ngx_sio_call_free(call);
+    }
+}
+
+
+/*
+ * NGX_OK: this worker makes the call.  Calls that others have handed over are
+ * before it, if there are any: they may still be in the log.
+ */
+
+static ngx_int_t
+ngx_sio_forward_ticket(ngx_sio_call_t *call)
+{
+    ngx_int_t                   rc;
+    ngx_sio_zone_t             *zone;
+    ngx_sio_ticket_request_t    request;
+    ngx_sio_handover_payload_t  handover;
+
+    zone = call->zone;
+    ngx_sio_handover_write(call, &handover);
+
+    ngx_memzero(&request, sizeof(ngx_sio_ticket_request_t));
+
+    request.zone = zone;
+    request.socket = call->socket;
+    request.ack = call->ack;
+    request.async = call->rule->async;
+    request.call = &handover.payload;
+
+    rc = ngx_sio_ticket_open(&request);
+
+    call->ticket = request.ticket;
+
+    if (rc == NGX_OK && request.others) {
+        ngx_sio_reader_catch_up(ngx_sio_reader(zone),
+                                sio_ring_head(zone->shared->log));
+    }
+
+    return rc;
+}
+
+
+void
+ngx_sio_forward_handed(ngx_sio_reader_t *reader,
+    const ngx_sio_control_t *control, const ngx_sio_record_view_t *view)
+{
+    ngx_sio_call_t  *call;
+
+    call = ngx_sio_handover_read(reader, control, view);
+
+    if (call == NULL) {
+        ngx_sio_ticket_fail(reader->zone, control->session);
+        return;
+    }
+
     if (ngx_sio_forward_full(call)) {
         ngx_sio_forward_refuse(call);
         return;
     }
 
-    rc = ngx_sio_call_write_event(call, event->packet, event->attachments);
+    ngx_sio_forward_enter(call);
+}
 
-    if (rc == NGX_OK && !call->rule->async) {
-        rc = ngx_sio_lane_enter(call);
-    }
+
+/* Into its lane, and on its way if nobody is before it. */
+
+static void
+ngx_sio_forward_enter(ngx_sio_call_t *call)
+{
+    ngx_int_t  rc;
+
+    rc = call->rule->async ? NGX_OK : ngx_sio_lane_enter(call);
 
     if (rc == NGX_AGAIN) {
 
         /* if the socket goes while it waits, this is what is known of it */
 
         call->queued = 1;
-        rc = ngx_sio_snapshot_socket(call->zone, call->socket, 0, call->pool,
+        rc = ngx_sio_snapshot_socket(call->zone, call->socket, 1, call->pool,
                                      &call->snapshot);
         rc = rc == NGX_OK ? NGX_AGAIN : NGX_ERROR;
     }
@@ -70,7 +150,7 @@ ngx_sio_forward_event(const ngx_sio_event_t *event)
         return;
     }
 
-    ngx_sio_forward_enter(call);
+    ngx_sio_forward_count(call);
 
     if (rc == NGX_OK) {
         ngx_sio_forward_start(call);
@@ -104,37 +184,15 @@ ngx_sio_forward_create(const ngx_sio_event_t *event)
     call->socket = presence->socket;
     ngx_memcpy(call->socket_id, presence->id, NGX_SIO_ID_LEN);
 
-    if (ngx_sio_forward_copy(call, namespace, &call->namespace) != NGX_OK
-        || ngx_sio_forward_copy(call, event->name, &call->event) != NGX_OK
-        || ngx_sio_forward_copy(call, event->packet->id, &call->ack)
-           != NGX_OK)
+    if (ngx_sio_call_copy(call, namespace, &call->namespace) != NGX_OK
+        || ngx_sio_call_copy(call, event->name, &call->event) != NGX_OK
+        || ngx_sio_call_copy(call, event->packet->id, &call->ack) != NGX_OK)
     {
         ngx_sio_call_free(call);
         return NULL;
     }
 
     return call;
-}
-
-
-static ngx_int_t
-ngx_sio_forward_copy(ngx_sio_call_t *call, sio_span_t text, sio_span_t *copy)
-{
-    u_char  *p;
-
-    p = ngx_pnalloc(call->pool, text.n + 1);
-    if (p == NULL) {
-        return NGX_ERROR;
-    }
-
-    if (text.n) {
-        ngx_memcpy(p, text.p, text.n);
-    }
-
-    copy->p = p;
-    copy->n = text.n;
-
-    return NGX_OK;
 }
 
 
@@ -184,7 +242,7 @@ ngx_sio_forward_may_log(ngx_uint_t *more)
 
 
 static void
-ngx_sio_forward_enter(ngx_sio_call_t *call)
+ngx_sio_forward_count(ngx_sio_call_t *call)
 {
     ngx_sio_forward_n++;
     ngx_sio_forward_bytes += call->size;
@@ -195,6 +253,7 @@ static void
 ngx_sio_forward_refuse(ngx_sio_call_t *call)
 {
     ngx_sio_reply_error(call, sio_span("Service unavailable"));
+    ngx_sio_ticket_close(call->zone, call->ticket);
     ngx_sio_call_free(call);
 }
 
@@ -209,7 +268,7 @@ ngx_sio_forward_start(ngx_sio_call_t *call)
     rc = NGX_OK;
 
     if (call->type == NGX_SIO_CALL_EVENT) {
-        rc = ngx_sio_snapshot_socket(call->zone, call->socket, 0, call->pool,
+        rc = ngx_sio_snapshot_socket(call->zone, call->socket, 1, call->pool,
                                      &call->snapshot);
 
         if (rc == NGX_ABORT && call->queued) {
@@ -245,6 +304,13 @@ ngx_sio_forward_end(ngx_sio_call_t *call)
 
     static ngx_uint_t        ending;
     static ngx_sio_call_t   *waiting;
+
+    if (call->type == NGX_SIO_CALL_DISCONNECT) {
+        ngx_sio_outbox_answered(call);
+        return;
+    }
+
+    ngx_sio_ticket_close(call->zone, call->ticket);
 
     next = ngx_sio_lane_leave(call);
 
@@ -286,7 +352,7 @@ ngx_sio_forward_connect(ngx_sio_peer_t *peer, ngx_sio_namespace_conf_t *conf,
         return rc;
     }
 
-    rule = ngx_sio_forward_connect_rule(conf, connect->claims);
+    rule = ngx_sio_forward_rule(conf, NGX_SIO_ON_CONNECT, connect->claims);
     if (rule == NULL) {
         return NGX_DECLINED;
     }
@@ -310,15 +376,15 @@ ngx_sio_forward_connect(ngx_sio_peer_t *peer, ngx_sio_namespace_conf_t *conf,
 
     ngx_queue_insert_tail(&ngx_sio_forward_connects, &call->pending);
 
-    ngx_sio_forward_enter(call);
+    ngx_sio_forward_count(call);
     ngx_sio_forward_start(call);
 
     return NGX_OK;
 }
 
 
-static const ngx_sio_event_rule_t *
-ngx_sio_forward_connect_rule(const ngx_sio_namespace_conf_t *conf,
+const ngx_sio_event_rule_t *
+ngx_sio_forward_rule(const ngx_sio_namespace_conf_t *conf, ngx_uint_t when,
     sio_span_t text)
 {
     sio_json_t             claims;
@@ -339,7 +405,7 @@ ngx_sio_forward_connect_rule(const ngx_sio_namespace_conf_t *conf,
 
     for (i = 0; i < conf->events->nelts; i++) {
 
-        if (rule[i].when == NGX_SIO_ON_CONNECT
+        if (rule[i].when == when
             && rule[i].action == NGX_SIO_ON_FORWARD
             && (rule[i].claim.len == 0
                 || ngx_sio_claim_is(&claims, &rule[i].claim, &rule[i].value)))
@@ -406,11 +472,11 @@ ngx_sio_forward_connect_fill(ngx_sio_call_t *call, const sio_packet_t *packet,
         *call->marks = *connect->marks;
     }
 
-    if (ngx_sio_forward_copy(call, connect->namespace, &call->namespace)
+    if (ngx_sio_call_copy(call, connect->namespace, &call->namespace)
         != NGX_OK
-        || ngx_sio_forward_copy(call, connect->claims, &call->snapshot.claims)
+        || ngx_sio_call_copy(call, connect->claims, &call->snapshot.claims)
            != NGX_OK
-        || ngx_sio_forward_copy(call, connect->data, &call->snapshot.data)
+        || ngx_sio_call_copy(call, connect->data, &call->snapshot.data)
            != NGX_OK
         || ngx_sio_snapshot_session(call->zone, call->session, call->pool,
                                     &call->snapshot)

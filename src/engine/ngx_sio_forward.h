@@ -35,6 +35,17 @@ ngx_int_t ngx_sio_forward_connect(ngx_sio_peer_t *peer,
     ngx_sio_namespace_conf_t *conf, const sio_packet_t *packet,
     const ngx_sio_connect_t *connect);
 
+/* Takes a call over that another worker has handed to this one. */
+void ngx_sio_forward_handed(ngx_sio_reader_t *reader,
+    const ngx_sio_control_t *control, const ngx_sio_record_view_t *view);
+
+/*
+ * The forward rule of a namespace for a socket's beginning or end (when is
+ * NGX_SIO_ON_CONNECT or _DISCONNECT), by its claims; NULL if there is none.
+ */
+const ngx_sio_event_rule_t *ngx_sio_forward_rule(
+    const ngx_sio_namespace_conf_t *conf, ngx_uint_t when, sio_span_t claims);
+
 /*
  * A call is over, and what its answer does is done.  Frees it and starts the
  * next one of its lane.

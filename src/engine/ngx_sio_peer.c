@@ -7,6 +7,7 @@
 #include "ngx_sio_presence.h"
 #include "ngx_sio_registry.h"
 #include "ngx_sio_seldom.h"
+#include "ngx_sio_send.h"
 
 
 #define NGX_SIO_FRAMES_KEPT  32         /* of an empty queue */
@@ -127,6 +128,28 @@ ngx_sio_peer_forget(ngx_sio_peer_t *peer)
     if (peer->ending) {
         peer->ending = 0;
         ngx_queue_remove(&peer->turn);
+    }
+}
+
+
+ngx_sio_reason_t
+ngx_sio_peer_reason(const ngx_sio_peer_t *peer)
+{
+    switch (peer->why) {
+
+    case NGX_SIO_END_PROTOCOL:
+    case NGX_SIO_END_SLOW:
+    case NGX_SIO_END_LAPPED:
+        return NGX_SIO_REASON_ERROR;
+
+    case NGX_SIO_END_TIMEOUT:
+        return NGX_SIO_REASON_TIMEOUT;
+
+    case NGX_SIO_END_RESTART:
+        return NGX_SIO_REASON_RESTART;
+
+    default:
+        return NGX_SIO_REASON_CLOSE;
     }
 }
 
@@ -355,7 +378,8 @@ ngx_sio_peer_send(ngx_sio_peer_t *peer, const ngx_sio_payload_t *payload)
         rc = ngx_sio_session_send(zone, peer->session, payload);
 
         if (rc == NGX_DECLINED) {
-            ngx_sio_session_close(zone, peer->session, 0, 0);
+            ngx_sio_session_close(zone, peer->session,
+                                  NGX_SIO_REASON_ERROR, 0, 0);
         }
 
         return;

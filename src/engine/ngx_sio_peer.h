@@ -114,6 +114,9 @@ void ngx_sio_peer_forget(ngx_sio_peer_t *peer);
 /* Ends a peer: it leaves at once, its transport ends in an event of its own. */
 void ngx_sio_peer_close(ngx_sio_peer_t *peer, ngx_sio_end_t why);
 
+/* Why a peer that was closed has ended, as services are told. */
+ngx_sio_reason_t ngx_sio_peer_reason(const ngx_sio_peer_t *peer);
+
 /*
  * Queues a frame and sees that it is sent.  A peer that has too much to send
  * is closed; a droppable frame is dropped before that.

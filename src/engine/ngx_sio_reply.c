@@ -11,6 +11,7 @@
 #include "ngx_sio_kick.h"
 #include "ngx_sio_limit.h"
 #include "ngx_sio_reply.h"
+#include "ngx_sio_send.h"
 
 
 static ngx_int_t ngx_sio_reply_packet(ngx_sio_call_t *call,

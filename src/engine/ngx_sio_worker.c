@@ -6,6 +6,7 @@
  */
 
 #include "ngx_sio_janitor.h"
+#include "ngx_sio_outbox.h"
 #include "ngx_sio_reader.h"
 #include "ngx_sio_worker.h"
 
@@ -55,7 +56,9 @@ ngx_sio_worker_init(ngx_cycle_t *cycle, const ngx_array_t *zones,
         zone[i]->log = cycle->log;
         zone[i]->stats = zone[i]->shared->stats + ngx_sio_self;
 
-        if (ngx_sio_reader_init(zone[i]) != NGX_OK) {
+        if (ngx_sio_reader_init(zone[i]) != NGX_OK
+            || ngx_sio_outbox_init(zone[i]) != NGX_OK)
+        {
             return NGX_ERROR;
         }
     }
@@ -86,6 +89,10 @@ ngx_sio_worker_wake(void)
     }
 
     ngx_sio_janitor(ngx_sio_zones);
+
+    for (reader = ngx_sio_readers; reader; reader = reader->next) {
+        ngx_sio_outbox_look(reader->zone);
+    }
 }
 
 

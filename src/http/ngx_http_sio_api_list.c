@@ -6,7 +6,7 @@
 
 #include "ngx_http_sio_api_args.h"
 #include "ngx_http_sio_api_operations.h"
-#include "ngx_sio_cells.h"
+#include "ngx_sio_hashes.h"
 
 
 #define NGX_HTTP_SIO_API_LIST      100      /* entries, without a limit */

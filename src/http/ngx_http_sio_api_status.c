@@ -122,12 +122,13 @@ ngx_http_sio_api_status_pools(ngx_sio_shared_t *sh, u_char *p)
     const ngx_sio_pool_t   *pools[] = {
         &sh->session_pool, &sh->socket_pool, &sh->membership_pool,
         &sh->room_pool, &sh->namespace_pool, &sh->block_pool,
-        &sh->tally_pool, &sh->revocation_pool, &sh->pending_pool
+        &sh->tally_pool, &sh->revocation_pool, &sh->pending_pool,
+        &sh->ticket_pool
     };
 
     static const char  *const names[] = {
         "sessions", "sockets", "memberships", "rooms", "namespaces", "blocks",
-        "tallies", "revocations", "acks"
+        "tallies", "revocations", "acks", "calls"
     };
 
     p = ngx_sprintf(p, "\"memory\":{");

@@ -140,20 +140,11 @@ ngx_http_sio_api_socket(ngx_http_sio_api_op_t *op, sio_span_t namespace,
 static const ngx_sio_namespace_conf_t *
 ngx_http_sio_api_rules(ngx_http_sio_api_op_t *op, uint32_t id)
 {
-    ngx_uint_t                  i;
-    ngx_sio_endpoint_t        **endpoint;
-    ngx_http_sio_main_conf_t   *smcf;
+    const ngx_sio_endpoint_t  *endpoint;
 
-    smcf = ngx_http_get_module_main_conf(op->request, ngx_socketio_module);
-    endpoint = smcf->endpoints.elts;
+    endpoint = ngx_sio_endpoint_find(op->zone, id);
 
-    for (i = 0; i < smcf->endpoints.nelts; i++) {
-        if (endpoint[i]->zone == op->zone && endpoint[i]->id == id) {
-            return ngx_sio_namespace_lookup(endpoint[i], op->namespace);
-        }
-    }
-
-    return NULL;
+    return endpoint ? ngx_sio_namespace_lookup(endpoint, op->namespace) : NULL;
 }
 
 

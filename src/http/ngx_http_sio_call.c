@@ -393,6 +393,7 @@ ngx_http_sio_call_end(ngx_event_t *ev)
     call = c->call;
 
     ngx_http_sio_call_answer(c, &answer);
+    call->status = answer.status;
     ngx_http_sio_effects(call, &answer);
     ngx_http_sio_call_free(c);
 

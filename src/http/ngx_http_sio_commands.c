@@ -107,6 +107,13 @@ ngx_command_t  ngx_http_sio_commands[] = {
       ngx_http_sio_endpoint_field(forward_queue),
       &ngx_http_sio_queues },
 
+    { ngx_string("socketio_forward_retry"),
+      NGX_HTTP_SIO_ANY|NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      ngx_http_sio_endpoint_field(forward_retry),
+      NULL },
+
     { ngx_string("socketio_ping_interval"),
       NGX_HTTP_SIO_ANY|NGX_CONF_TAKE1,
       ngx_conf_set_msec_slot,

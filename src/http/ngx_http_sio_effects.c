@@ -10,6 +10,7 @@
 #include "ngx_sio_auth.h"
 #include "ngx_sio_forward.h"
 #include "ngx_sio_kick.h"
+#include "ngx_sio_outbox.h"
 #include "ngx_sio_reply.h"
 #include "ngx_sio_rooms.h"
 
@@ -267,6 +268,7 @@ ngx_http_sio_effects_connect(ngx_http_sio_effects_t *e)
     rc = ngx_sio_reply_connect(e->call, e->data, &e->join, &e->leave);
 
     if (rc != NGX_OK) {
+        ngx_sio_outbox_unopened(e->call);
         return rc == NGX_ABORT ? rc : NGX_OK;
     }
 

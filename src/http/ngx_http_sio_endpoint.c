@@ -190,7 +190,8 @@ ngx_http_sio_handshake(ngx_http_request_t *r, ngx_uint_t transport,
 
     p = ngx_pnalloc(r->pool, 256);
     if (p == NULL) {
-        ngx_sio_session_close(endpoint->zone, *session, 0, 0);
+        ngx_sio_session_close(endpoint->zone, *session,
+                              NGX_SIO_REASON_CLOSE, 0, 0);
         return NGX_ERROR;
     }
 

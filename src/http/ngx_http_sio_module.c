@@ -119,6 +119,7 @@ ngx_http_sio_create_loc_conf(ngx_conf_t *cf)
     endpoint->limit_namespaces = NGX_CONF_UNSET_UINT;
     ngx_http_sio_limits_unset(endpoint);
     endpoint->forward_queue = NGX_CONF_UNSET_UINT;
+    endpoint->forward_retry = NGX_CONF_UNSET_MSEC;
     ngx_http_sio_namespace_unset(&endpoint->defaults);
 
     return conf;
@@ -207,6 +208,8 @@ ngx_http_sio_merge_endpoint(ngx_sio_endpoint_t *prev, ngx_sio_endpoint_t *conf)
                               1000);
     ngx_http_sio_limits_merge(prev, conf);
     ngx_conf_merge_uint_value(conf->forward_queue, prev->forward_queue, 1000);
+    ngx_conf_merge_msec_value(conf->forward_retry, prev->forward_retry,
+                              600000);
 }
 
 
@@ -337,6 +340,7 @@ ngx_http_sio_init_process(ngx_cycle_t *cycle)
     }
 
     ngx_http_sio_call_register();
+    ngx_sio_endpoints = &smcf->endpoints;
 
     return ngx_sio_worker_init(cycle, &smcf->zones, smcf->drain);
 }

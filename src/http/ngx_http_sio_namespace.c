@@ -459,6 +459,15 @@ static char *
 ngx_http_sio_check_namespace(ngx_conf_t *cf, ngx_sio_endpoint_t *endpoint,
     ngx_sio_namespace_conf_t *nc)
 {
+    ngx_uint_t             i;
+    ngx_sio_event_rule_t  *rule;
+
+    rule = nc->events ? nc->events->elts : NULL;
+
+    for (nc->notices = 0, i = 0; rule && i < nc->events->nelts; i++) {
+        nc->notices |= rule[i].when == NGX_SIO_ON_DISCONNECT;
+    }
+
     if (nc->auth.mode != NGX_SIO_AUTH_OFF) {
 
         if (nc->auth.keys == NULL) {

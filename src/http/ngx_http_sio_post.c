@@ -382,8 +382,8 @@ ngx_http_sio_post_packet(ngx_http_sio_post_t *p,
         return NGX_OK;
 
     case SIO_EIO_CLOSE:
-        ngx_sio_session_close(zone, p->peer.session, SIO_EIO_NOOP,
-                              NGX_HTTP_SIO_TOMBSTONE);
+        ngx_sio_session_close(zone, p->peer.session, NGX_SIO_REASON_CLOSE,
+                              SIO_EIO_NOOP, NGX_HTTP_SIO_TOMBSTONE);
         return NGX_DONE;
 
     case SIO_EIO_PING:

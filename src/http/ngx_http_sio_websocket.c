@@ -226,7 +226,8 @@ ngx_http_sio_websocket_new(ngx_http_sio_ws_t *ws)
     ws->peer.cursor = sio_ring_head(endpoint->zone->shared->log);
 
     if (ngx_sio_peer_init(&ws->peer, NGX_SIO_PEER_WEBSOCKET) != NGX_OK) {
-        ngx_sio_session_close(endpoint->zone, ws->peer.session, 0, 0);
+        ngx_sio_session_close(endpoint->zone, ws->peer.session,
+                              NGX_SIO_REASON_CLOSE, 0, 0);
         return NGX_ERROR;
     }
 
@@ -581,7 +582,8 @@ ngx_http_sio_websocket_cleanup(void *data)
             ngx_sio_probe_abort(zone, ws->peer.session);
 
         } else {
-            ngx_sio_session_close(zone, ws->peer.session, 0, 0);
+            ngx_sio_session_close(zone, ws->peer.session,
+                                  NGX_SIO_REASON_CLOSE, 0, 0);
         }
     }
 

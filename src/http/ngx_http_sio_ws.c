@@ -537,7 +537,8 @@ ngx_http_sio_ws_leave_session(ngx_http_sio_ws_t *ws)
         return;
     }
 
-    ngx_sio_session_close(zone, ws->peer.session, 0, 0);
+    ngx_sio_session_close(zone, ws->peer.session,
+                          ngx_sio_peer_reason(&ws->peer), 0, 0);
 }
 
 

@@ -7,7 +7,7 @@
  */
 
 #include "ngx_sio_acks.h"
-#include "ngx_sio_cells.h"
+#include "ngx_sio_hashes.h"
 
 
 static ngx_int_t ngx_sio_ack_id(ngx_sio_shared_t *sh, sio_span_t id,

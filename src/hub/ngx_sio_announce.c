@@ -6,7 +6,7 @@
  */
 
 #include "ngx_sio_announce.h"
-#include "ngx_sio_cells.h"
+#include "ngx_sio_hashes.h"
 #include "ngx_sio_log.h"
 #include "ngx_sio_test.h"
 #include "sio_json.h"

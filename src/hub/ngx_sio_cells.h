@@ -1,6 +1,6 @@
 
 /*
- * Cells of a zone: taking and giving back, strings of blocks, hashes.
+ * Cells of a zone: taking and giving back, strings of blocks.
  *
  * Everything here wants the zone's lock held.
  */
@@ -11,6 +11,27 @@
 
 #include "ngx_sio_zone.h"
 
+
+/* Cells of a pool by the word that names it: session, room, block. */
+#define ngx_sio_take(sh, kind, type)                                          \
+    ngx_sio_pool_take(&(sh)->kind##_pool, (u_char *) (sh)->kind##s,           \
+                      sizeof(type), offsetof(type, next))
+
+#define ngx_sio_give(sh, kind, type, cell)                                    \
+    ngx_sio_pool_give(&(sh)->kind##_pool, (u_char *) (sh)->kind##s,           \
+                      sizeof(type), offsetof(type, next), cell)
+
+
+/*
+ * Takes a cell of size bytes out of a pool, all zero; next is the offset of its
+ * link in the free list.  Returns 0 if none is left.
+ */
+uint32_t ngx_sio_pool_take(ngx_sio_pool_t *pool, u_char *cells, size_t size,
+    size_t next);
+
+/* Gives it back. */
+void ngx_sio_pool_give(ngx_sio_pool_t *pool, u_char *cells, size_t size,
+    size_t next, uint32_t cell);
 
 /*
  * Each of these takes a cell out of its pool, 0 if none is left.  Its fields
@@ -52,42 +73,6 @@ size_t ngx_sio_string_copy(ngx_sio_shared_t *sh, uint32_t block, u_char *dst,
 /* Whether a string is that text. */
 ngx_uint_t ngx_sio_string_is(ngx_sio_shared_t *sh, uint32_t block,
     sio_span_t text);
-
-/* The hash of a name within a namespace's cell (0: of a namespace, an id). */
-uint32_t ngx_sio_hash(ngx_sio_shared_t *sh, uint32_t namespace,
-    sio_span_t name);
-
-/* Puts a complete cell into its hash; takes it out. */
-void ngx_sio_session_link(ngx_sio_shared_t *sh, uint32_t cell);
-void ngx_sio_session_unlink(ngx_sio_shared_t *sh, uint32_t cell);
-void ngx_sio_socket_link(ngx_sio_shared_t *sh, uint32_t cell);
-void ngx_sio_socket_unlink(ngx_sio_shared_t *sh, uint32_t cell);
-void ngx_sio_room_link(ngx_sio_shared_t *sh, uint32_t cell);
-void ngx_sio_namespace_link(ngx_sio_shared_t *sh, uint32_t cell);
-
-/* The live or closed session with a sid, 0 if there is none. */
-uint32_t ngx_sio_session_find(ngx_sio_shared_t *sh, const u_char *sid);
-
-/*
- * The connected socket with an id in a namespace (0: in any), 0 if there is
- * none.
- */
-uint32_t ngx_sio_socket_find(ngx_sio_shared_t *sh, uint32_t namespace,
-    sio_span_t id);
-
-/* The cell of a room or namespace with that name, 0 if there is none. */
-uint32_t ngx_sio_room_find(ngx_sio_shared_t *sh, uint32_t namespace,
-    sio_span_t name);
-uint32_t ngx_sio_namespace_find(ngx_sio_shared_t *sh, sio_span_t name);
-
-/* The same, made if need be; 0 when the memory is full. */
-uint32_t ngx_sio_room_obtain(ngx_sio_shared_t *sh, uint32_t namespace,
-    sio_span_t name);
-uint32_t ngx_sio_namespace_obtain(ngx_sio_shared_t *sh, sio_span_t name);
-
-/* Frees a room or namespace that nobody refers to any more. */
-void ngx_sio_room_release(ngx_sio_shared_t *sh, uint32_t cell);
-void ngx_sio_namespace_release(ngx_sio_shared_t *sh, uint32_t cell);
 
 
 #endif /* _NGX_SIO_CELLS_H_INCLUDED_ */

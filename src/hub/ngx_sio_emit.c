@@ -4,7 +4,7 @@
  * happens under one hold of the lock, which makes joins and records one order.
  */
 
-#include "ngx_sio_cells.h"
+#include "ngx_sio_hashes.h"
 #include "ngx_sio_emit.h"
 #include "ngx_sio_keys.h"
 #include "ngx_sio_registry.h"

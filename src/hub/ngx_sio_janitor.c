@@ -8,7 +8,9 @@
 #include "ngx_sio_acks.h"
 #include "ngx_sio_janitor.h"
 #include "ngx_sio_kick.h"
+#include "ngx_sio_notices.h"
 #include "ngx_sio_revoke.h"
+#include "ngx_sio_tickets.h"
 
 
 #define NGX_SIO_JANITOR_ROUND  250      /* ms */
@@ -144,6 +146,9 @@ ngx_sio_janitor_orphans(ngx_sio_zone_t *zone, ngx_sio_worker_t dead)
             ngx_sio_janitor_orphan(zone, cell, dead);
         }
     }
+
+    ngx_sio_tickets_orphaned(zone, dead);
+    ngx_sio_notices_orphaned(zone, dead);
 }
 
 
@@ -165,7 +170,7 @@ ngx_sio_janitor_orphan(ngx_sio_zone_t *zone, uint32_t cell,
 
     s = &zone->shared->sessions[cell];
 
-    if (s->state == NGX_SIO_FREE) {
+    if (s->state == NGX_SIO_FREE || s->state == NGX_SIO_GONE) {
         goto done;
     }
 
@@ -174,6 +179,8 @@ ngx_sio_janitor_orphan(ngx_sio_zone_t *zone, uint32_t cell,
         || (s->owner == dead && s->transport == NGX_SIO_WEBSOCKET))
     {
         if (s->state == NGX_SIO_LIVE) {
+            s->reason = dead == ngx_sio_self_worker
+                        ? NGX_SIO_REASON_RESTART : NGX_SIO_REASON_LOST;
             ngx_sio_session_close_locked(zone, cell, 0, 0, &wake);
 
         } else {
@@ -234,6 +241,7 @@ ngx_sio_janitor_expire(ngx_sio_zone_t *zone)
 
             } else {
                 ngx_sio_stat(zone, pings_timed_out, s->connect_due == 0);
+                s->reason = NGX_SIO_REASON_TIMEOUT;
                 ngx_sio_session_close_locked(zone, cell, 0, 0, &wake);
             }
         }
@@ -252,7 +260,10 @@ ngx_sio_janitor_expired(ngx_sio_session_t *s)
 {
     uint64_t  now;
 
-    if (s->state == NGX_SIO_FREE || s->transport == NGX_SIO_WEBSOCKET) {
+    if (s->state == NGX_SIO_FREE
+        || s->state == NGX_SIO_GONE
+        || s->transport == NGX_SIO_WEBSOCKET)
+    {
         return 0;
     }
 

@@ -7,6 +7,7 @@
  */
 
 #include "ngx_sio_kick.h"
+#include "ngx_sio_send.h"
 #include "sio_packet.h"
 
 
@@ -27,6 +28,7 @@ ngx_sio_socket_disconnect_locked(ngx_sio_zone_t *zone, uint32_t cell,
     ngx_sio_shared_t  *sh;
 
     sh = zone->shared;
+    sh->sockets[cell].reason = NGX_SIO_REASON_SERVER;
 
     if (sh->sessions[sh->sockets[cell].session].transport
         == NGX_SIO_POLLING)

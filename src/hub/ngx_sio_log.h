@@ -76,7 +76,8 @@ typedef enum {
     NGX_SIO_CTL_POST_GONE,              /* abort the POST in flight */
     NGX_SIO_CTL_REFRESH,                /* look at the parked session again */
     NGX_SIO_CTL_ACK,                    /* session: a ngx_sio_pending_t */
-    NGX_SIO_CTL_CONNECTED               /* the socket begins here: say so */
+    NGX_SIO_CTL_CONNECTED,              /* the socket begins here: say so */
+    NGX_SIO_CTL_CALL                    /* session: a ngx_sio_ticket_t */
 } ngx_sio_control_op_t;
 
 typedef struct {

@@ -8,7 +8,7 @@
 #define _NGX_SIO_METER_H_INCLUDED_
 
 
-#include "ngx_sio_types.h"
+#include "ngx_sio_types_socket.h"
 
 
 /*

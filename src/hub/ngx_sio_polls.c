@@ -168,6 +168,7 @@ ngx_sio_poll_admit(ngx_sio_zone_t *zone, uint32_t cell, ngx_sio_mask_t *wake)
     }
 
     if (s->poll && !ngx_sio_worker_alive(s->poll)) {
+        s->reason = NGX_SIO_REASON_LOST;
         ngx_sio_session_close_locked(zone, cell, 0, 0, wake);
         return NGX_DECLINED;
     }
@@ -179,6 +180,7 @@ ngx_sio_poll_admit(ngx_sio_zone_t *zone, uint32_t cell, ngx_sio_mask_t *wake)
 
     if (s->poll) {
         ngx_sio_stat(zone, protocol_errors, 1);
+        s->reason = NGX_SIO_REASON_ERROR;
         ngx_sio_session_close_locked(zone, cell, 0, 0, wake);
         return NGX_ABORT;
     }

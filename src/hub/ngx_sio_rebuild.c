@@ -7,11 +7,10 @@
  */
 
 #include "ngx_sio_announce.h"
-#include "ngx_sio_cells.h"
 #include "ngx_sio_keys.h"
-#include "ngx_sio_log.h"
-#include "ngx_sio_registry.h"
+#include "ngx_sio_notices.h"
 #include "ngx_sio_revoke.h"
+#include "ngx_sio_tickets.h"
 
 
 #define NGX_SIO_BLOCK_REACHED  0x80000000
@@ -21,6 +20,7 @@ static void ngx_sio_rebuild_sessions(ngx_sio_shared_t *sh);
 static void ngx_sio_rebuild_rooms(ngx_sio_shared_t *sh, ngx_sio_room_t *rooms,
     ngx_sio_pool_t *pool, ngx_uint_t namespaces);
 static void ngx_sio_rebuild_sockets(ngx_sio_shared_t *sh);
+static void ngx_sio_rebuild_gone(ngx_sio_shared_t *sh);
 static void ngx_sio_rebuild_memberships(ngx_sio_shared_t *sh);
 static void ngx_sio_rebuild_membership(ngx_sio_shared_t *sh, uint32_t cell);
 static void ngx_sio_rebuild_revocations(ngx_sio_shared_t *sh);
@@ -61,8 +61,11 @@ ngx_sio_rebuild(ngx_sio_zone_t *zone)
     ngx_sio_rebuild_sockets(sh);
     ngx_sio_rebuild_memberships(sh);
     ngx_sio_rebuild_revocations(sh);
+    ngx_sio_rebuild_gone(sh);
     ngx_sio_rebuild_wakes(zone);
     ngx_sio_rebuild_tallies(sh);
+    ngx_sio_tickets_rebuild(sh);
+    ngx_sio_notices_rebuild(sh);
 
     /* strings are reached from their owners, so owners come first */
 
@@ -77,6 +80,9 @@ ngx_sio_rebuild(ngx_sio_zone_t *zone)
     ngx_sio_rebuild_pool(&sh->membership_pool, (u_char *) sh->memberships,
                          sizeof(ngx_sio_membership_t),
                          offsetof(ngx_sio_membership_t, next));
+    ngx_sio_rebuild_pool(&sh->ticket_pool, (u_char *) sh->tickets,
+                         sizeof(ngx_sio_ticket_t),
+                         offsetof(ngx_sio_ticket_t, next));
     ngx_sio_rebuild_pool(&sh->room_pool, (u_char *) sh->rooms,
                          sizeof(ngx_sio_room_t),
                          offsetof(ngx_sio_room_t, next));
@@ -130,7 +136,9 @@ ngx_sio_rebuild_sessions(ngx_sio_shared_t *sh)
             s->kept = 0;
         }
 
-        ngx_sio_session_link(sh, cell);
+        if (s->state != NGX_SIO_GONE) {
+            ngx_sio_session_link(sh, cell);
+        }
     }
 }
 
@@ -196,7 +204,9 @@ ngx_sio_rebuild_sockets(ngx_sio_shared_t *sh)
         if (!ngx_sio_cell_used(sh->session_pool, so->session)
             || sh->sessions[so->session].state == NGX_SIO_FREE
             || !ngx_sio_cell_used(sh->namespace_pool, so->namespace)
-            || sh->namespaces[so->namespace].state == NGX_SIO_FREE)
+            || sh->namespaces[so->namespace].state == NGX_SIO_FREE
+            || (sh->sessions[so->session].state == NGX_SIO_GONE
+                && so->notice.state == NGX_SIO_NOTICE_NONE))
         {
             so->state = NGX_SIO_FREE;
             so->revision = 0;
@@ -205,6 +215,10 @@ ngx_sio_rebuild_sockets(ngx_sio_shared_t *sh)
 
         s = &sh->sessions[so->session];
         nsp = &sh->namespaces[so->namespace];
+
+        if (s->state == NGX_SIO_GONE) {
+            so->state = NGX_SIO_CLOSED;
+        }
 
         if (so->state == NGX_SIO_CLOSED && so->until == NGX_SIO_FOREVER) {
             so->until = sio_ring_head(sh->log);
@@ -223,6 +237,7 @@ ngx_sio_rebuild_sockets(ngx_sio_shared_t *sh)
         }
 
         so->memberships = 0;
+        so->tickets = 0;
         so->rooms = 0;
         so->last = 0;
         so->sibling = s->sockets;
@@ -239,6 +254,24 @@ ngx_sio_rebuild_sockets(ngx_sio_shared_t *sh)
         }
 
         ngx_sio_socket_link(sh, cell);
+    }
+}
+
+
+/* A session that is gone stays for the notices of its sockets only. */
+
+static void
+ngx_sio_rebuild_gone(ngx_sio_shared_t *sh)
+{
+    uint32_t            cell;
+    ngx_sio_session_t  *s;
+
+    for (cell = 1; cell < sh->session_pool.fresh; cell++) {
+        s = &sh->sessions[cell];
+
+        if (s->state == NGX_SIO_GONE && s->sockets == 0) {
+            s->state = NGX_SIO_FREE;
+        }
     }
 }
 

@@ -4,7 +4,8 @@
  * one is decided above.
  */
 
-#include "ngx_sio_registry.h"
+#include "ngx_sio_notices.h"
+#include "ngx_sio_test.h"
 #include "sio_eio.h"
 
 
@@ -16,6 +17,8 @@ static ngx_int_t ngx_sio_session_fill(ngx_sio_shared_t *sh,
 static ngx_int_t ngx_sio_session_count(ngx_sio_shared_t *sh, uint64_t address,
     const ngx_sio_session_params_t *params);
 static void ngx_sio_session_ended(ngx_sio_shared_t *sh,
+    ngx_sio_session_t *s);
+static ngx_uint_t ngx_sio_session_owes(ngx_sio_shared_t *sh,
     ngx_sio_session_t *s);
 
 
@@ -175,7 +178,7 @@ ngx_sio_session_fill(ngx_sio_shared_t *sh, ngx_sio_session_t *s,
 
 void
 ngx_sio_session_close(ngx_sio_zone_t *zone, ngx_sio_ref_t session,
-    u_char farewell, ngx_msec_t linger)
+    ngx_sio_reason_t reason, u_char farewell, ngx_msec_t linger)
 {
     ngx_sio_mask_t      wake;
     ngx_sio_session_t  *s;
@@ -189,6 +192,7 @@ ngx_sio_session_close(ngx_sio_zone_t *zone, ngx_sio_ref_t session,
     if (s->serial == session.serial) {
 
         if (s->state == NGX_SIO_LIVE) {
+            s->reason = reason;
             ngx_sio_session_close_locked(zone, session.cell, farewell, linger,
                                          &wake);
 
@@ -305,31 +309,49 @@ ngx_sio_session_kick_locked(ngx_sio_zone_t *zone, uint32_t cell,
 void
 ngx_sio_session_free_locked(ngx_sio_zone_t *zone, uint32_t cell)
 {
-    uint32_t            socket, next;
+    uint32_t            socket, *link;
     ngx_sio_mask_t      wake;
     ngx_sio_shared_t   *sh;
     ngx_sio_session_t  *s;
 
     sh = zone->shared;
     s = &sh->sessions[cell];
+
+    if (s->state != NGX_SIO_GONE) {
+        ngx_sio_session_unlink(sh, cell);
+    }
+
     ngx_sio_session_ended(sh, s);
-    s->state = NGX_SIO_FREE;
+    s->state = ngx_sio_session_owes(sh, s) ? NGX_SIO_GONE : NGX_SIO_FREE;
+    ngx_sio_test_point();
 
     /* its sockets were closed when it was, so nobody is left to be woken */
 
     ngx_memzero(&wake, sizeof(ngx_sio_mask_t));
+    link = &s->sockets;
 
-    for (socket = s->sockets; socket; socket = next) {
-        next = sh->sockets[socket].sibling;
+    while ((socket = *link) != 0) {
 
         if (sh->sockets[socket].state == NGX_SIO_LIVE) {
             ngx_sio_socket_close_locked(zone, socket, &wake);
         }
 
+        if (ngx_sio_notice_held(sh, socket)) {
+            link = &sh->sockets[socket].sibling;
+            continue;
+        }
+
+        *link = sh->sockets[socket].sibling;
         ngx_sio_socket_free_locked(zone, socket);
     }
 
-    ngx_sio_session_unlink(sh, cell);
+    if (s->sockets) {
+        s->owner = 0;
+        s->poll = 0;
+        s->post = 0;
+        return;
+    }
+
     ngx_sio_string_free(sh, s->handshake);
     ngx_sio_string_free(sh, s->token);
     ngx_sio_string_free(sh, s->kept);
@@ -346,6 +368,23 @@ ngx_sio_session_ended(ngx_sio_shared_t *sh, ngx_sio_session_t *s)
         ngx_sio_tally_drop(sh, ngx_sio_tally_endpoint(sh, s->endpoint));
         ngx_sio_tally_drop(sh, s->address);
     }
+}
+
+
+/* Whether a service has to be told of one of its sockets. */
+
+static ngx_uint_t
+ngx_sio_session_owes(ngx_sio_shared_t *sh, ngx_sio_session_t *s)
+{
+    uint32_t  socket;
+
+    for (socket = s->sockets; socket; socket = sh->sockets[socket].sibling) {
+        if (sh->sockets[socket].notice.state != NGX_SIO_NOTICE_NONE) {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 
@@ -453,54 +492,4 @@ ngx_sio_session_mask_locked(ngx_sio_zone_t *zone, uint32_t cell,
     if (s->poll) {
         ngx_sio_mask_set(wake, ngx_sio_worker_slot(s->poll));
     }
-}
-
-
-ngx_int_t
-ngx_sio_session_send(ngx_sio_zone_t *zone, ngx_sio_ref_t session,
-    const ngx_sio_payload_t *payload)
-{
-    ngx_int_t       rc;
-    ngx_sio_mask_t  wake;
-
-    ngx_memzero(&wake, sizeof(ngx_sio_mask_t));
-
-    ngx_sio_lock(zone);
-
-    rc = NGX_ABORT;
-
-    if (ngx_sio_session_locked(zone, session) != NULL) {
-        rc = ngx_sio_session_send_locked(zone, session.cell, payload, &wake);
-    }
-
-    ngx_sio_unlock(zone);
-
-    ngx_sio_wake(&wake);
-
-    return rc;
-}
-
-
-ngx_int_t
-ngx_sio_session_send_locked(ngx_sio_zone_t *zone, uint32_t cell,
-    const ngx_sio_payload_t *payload, ngx_sio_mask_t *wake)
-{
-    ngx_sio_record_t  record;
-    ngx_sio_target_t  target;
-
-    ngx_memzero(&record, sizeof(ngx_sio_record_t));
-
-    record.type = NGX_SIO_RECORD_DIRECT;
-    record.targets = 1;
-
-    target.kind = NGX_SIO_TO_SESSION;
-    target.id = cell;
-
-    if (ngx_sio_log_append_locked(zone, &record, &target, payload) == 0) {
-        return NGX_DECLINED;
-    }
-
-    ngx_sio_session_mask_locked(zone, cell, wake);
-
-    return NGX_OK;
 }

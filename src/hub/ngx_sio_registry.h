@@ -11,7 +11,7 @@
 #define _NGX_SIO_REGISTRY_H_INCLUDED_
 
 
-#include "ngx_sio_cells.h"
+#include "ngx_sio_hashes.h"
 #include "ngx_sio_log.h"
 #include "ngx_sio_sockets.h"
 #include "ngx_sio_tally.h"
@@ -55,9 +55,12 @@ ngx_int_t ngx_sio_session_open(ngx_sio_zone_t *zone,
  * already.
  */
 void ngx_sio_session_close(ngx_sio_zone_t *zone, ngx_sio_ref_t session,
-    u_char farewell, ngx_msec_t linger);
+    ngx_sio_reason_t reason, u_char farewell, ngx_msec_t linger);
 
-/* The same under the caller's lock; cell is a live session's. */
+/*
+ * The same under the caller's lock; cell is a live session's, and its reason is
+ * set before where it is not NGX_SIO_REASON_CLOSE.
+ */
 void ngx_sio_session_close_locked(ngx_sio_zone_t *zone, uint32_t cell,
     u_char farewell, ngx_msec_t linger, ngx_sio_mask_t *wake);
 
@@ -80,7 +83,10 @@ size_t ngx_sio_session_token(ngx_sio_zone_t *zone, ngx_sio_ref_t session,
 size_t ngx_sio_session_handshake(ngx_sio_zone_t *zone, ngx_sio_ref_t session,
     u_char *dst, size_t size);
 
-/* Frees a session's cell and all that hangs on it.  Wants the lock. */
+/*
+ * Frees a session's cell and all that hangs on it, but for what services have
+ * to be told of: that stays until they were.  Wants the lock.
+ */
 void ngx_sio_session_free_locked(ngx_sio_zone_t *zone, uint32_t cell);
 
 /* The live session of a reference, NULL if it is gone.  Wants the lock. */
@@ -106,18 +112,6 @@ void ngx_sio_session_wakes_locked(ngx_sio_zone_t *zone, uint32_t cell,
 /* Who is woken for a record that is addressed to a session.  Wants the lock. */
 void ngx_sio_session_mask_locked(ngx_sio_zone_t *zone, uint32_t cell,
     ngx_sio_mask_t *wake);
-
-/*
- * Appends a packet for one session, in its place in the order, and wakes who
- * serves it.  Returns NGX_OK, NGX_ABORT when the session is gone, NGX_DECLINED
- * when the packet does not fit the log.
- */
-ngx_int_t ngx_sio_session_send(ngx_sio_zone_t *zone, ngx_sio_ref_t session,
-    const ngx_sio_payload_t *payload);
-
-/* The same under the caller's lock; cell is a session's. */
-ngx_int_t ngx_sio_session_send_locked(ngx_sio_zone_t *zone, uint32_t cell,
-    const ngx_sio_payload_t *payload, ngx_sio_mask_t *wake);
 
 
 #endif /* _NGX_SIO_REGISTRY_H_INCLUDED_ */

@@ -9,7 +9,7 @@
 #define _NGX_SIO_REVOKE_H_INCLUDED_
 
 
-#include "ngx_sio_cells.h"
+#include "ngx_sio_hashes.h"
 
 
 /* What of tokens can be revoked. */

@@ -14,6 +14,7 @@
 
 #include "ngx_sio_stats.h"
 #include "ngx_sio_types_api.h"
+#include "ngx_sio_types_socket.h"
 #include "sio_ring.h"
 
 
@@ -68,6 +69,9 @@ typedef struct {
     sio_bucket_t           handshakes;  /* of socketio_limit_connects */
     ngx_atomic_t           janitor;     /* (atomic) session it looked at last */
     ngx_atomic_t           janitor_socket;  /* (atomic) likewise */
+    uint32_t               outbox_first;    /* (derived) notices that are */
+    uint32_t               outbox_last;     /* (derived) due: sockets */
+    uint32_t               notices;     /* (derived) with those being told */
     ngx_atomic_t           dirty;       /* pid of who changes it right now */
     ngx_sio_mask_t         parked;      /* (atomic) workers with parked polls */
     ngx_atomic_t           leader;      /* (atomic) who listens to the bus */
@@ -84,6 +88,7 @@ typedef struct {
     ngx_sio_pool_t         tally_pool;
     ngx_sio_pool_t         revocation_pool;
     ngx_sio_pool_t         pending_pool;
+    ngx_sio_pool_t         ticket_pool;
 
     ngx_sio_session_t     *sessions;
     ngx_sio_socket_t      *sockets;
@@ -100,6 +105,7 @@ typedef struct {
     uint32_t               key_size;    /* cells; cell 0 is never used */
     uint32_t               key_mask;    /* buckets - 1 */
     uint32_t               key_last;    /* the newest one */
+    ngx_sio_ticket_t      *tickets;
 
     uint32_t              *session_hash;
     uint32_t              *socket_hash;

@@ -6,6 +6,9 @@
 
 #include "ngx_sio_announce.h"
 #include "ngx_sio_meter.h"
+#include "ngx_sio_notices.h"
+#include "ngx_sio_send.h"
+#include "ngx_sio_tickets.h"
 #include "ngx_sio_rooms.h"
 #include "ngx_sio_tally.h"
 #include "ngx_sio_test.h"
@@ -154,6 +157,9 @@ ngx_sio_socket_enter(ngx_sio_zone_t *zone, uint32_t cell,
     so->from = sio_ring_head(sh->log);
     connect->from = so->from;
     sh->sessions[so->session].connect_due = 0;
+
+    so->notice.state = connect->notice ? NGX_SIO_NOTICE_WANTED
+                                 : NGX_SIO_NOTICE_NONE;
 
     if (connect->tell) {
         ngx_sio_socket_tell(zone, cell, wake);
@@ -336,7 +342,8 @@ ngx_sio_namespace_limited(ngx_sio_shared_t *sh, sio_span_t name,
 
 
 void
-ngx_sio_socket_close(ngx_sio_zone_t *zone, ngx_sio_ref_t socket)
+ngx_sio_socket_close(ngx_sio_zone_t *zone, ngx_sio_ref_t socket,
+    ngx_sio_reason_t reason)
 {
     ngx_sio_mask_t  wake;
 
@@ -345,6 +352,7 @@ ngx_sio_socket_close(ngx_sio_zone_t *zone, ngx_sio_ref_t socket)
     ngx_sio_lock(zone);
 
     if (ngx_sio_socket_locked(zone, socket) != NULL) {
+        zone->shared->sockets[socket.cell].reason = reason;
         ngx_sio_socket_close_locked(zone, socket.cell, &wake);
         ngx_sio_session_sweep_locked(zone,
                                   zone->shared->sockets[socket.cell].session);
@@ -371,6 +379,10 @@ ngx_sio_socket_close_locked(ngx_sio_zone_t *zone, uint32_t cell,
     head = sio_ring_head(sh->log);
     memberships = sh->memberships;
 
+    if (so->reason == NGX_SIO_REASON_CLOSE) {
+        so->reason = sh->sessions[so->session].reason;
+    }
+
     so->state = NGX_SIO_CLOSED;
     ngx_sio_test_point();
     so->until = head;
@@ -390,6 +402,7 @@ ngx_sio_socket_close_locked(ngx_sio_zone_t *zone, uint32_t cell,
     ngx_sio_stat(zone, sockets_closed, 1);
 
     ngx_sio_announce_leaves_locked(zone, cell, wake);
+    ngx_sio_notice_due_locked(zone, cell);
 }
 
 
@@ -410,6 +423,7 @@ ngx_sio_socket_free_locked(ngx_sio_zone_t *zone, uint32_t cell)
     }
 
     so->state = NGX_SIO_FREE;
+    ngx_sio_tickets_abandon_locked(sh, cell);
     ngx_sio_socket_unlink(sh, cell);
     ngx_sio_string_free(sh, so->data);
     ngx_sio_string_free(sh, so->claims);
@@ -471,6 +485,7 @@ ngx_sio_session_sweep_locked(ngx_sio_zone_t *zone, uint32_t cell)
 {
     uint32_t               m, *link, *slink, socket;
     uint64_t               cursor;
+    ngx_uint_t             held;
     ngx_sio_shared_t      *sh;
     ngx_sio_session_t     *s;
     ngx_sio_membership_t  *membership;
@@ -483,7 +498,9 @@ ngx_sio_session_sweep_locked(ngx_sio_zone_t *zone, uint32_t cell)
 
     while ((socket = *slink) != 0) {
 
-        if (sh->sockets[socket].until <= cursor) {
+        held = ngx_sio_notice_held(sh, socket);
+
+        if (sh->sockets[socket].until <= cursor && !held) {
             *slink = sh->sockets[socket].sibling;
             ngx_sio_socket_free_locked(zone, socket);
             continue;
@@ -494,7 +511,9 @@ ngx_sio_session_sweep_locked(ngx_sio_zone_t *zone, uint32_t cell)
         while ((m = *link) != 0) {
             membership = &sh->memberships[m];
 
-            if (membership->until <= cursor) {
+            if (membership->until <= cursor
+                && !(held && membership->until == sh->sockets[socket].until))
+            {
                 *link = membership->next;
                 ngx_sio_membership_free_locked(zone, m);
                 s->memberships--;
@@ -554,47 +573,6 @@ ngx_sio_socket_data(ngx_sio_zone_t *zone, ngx_sio_ref_t socket,
     }
 
     ngx_sio_unlock(zone);
-
-    return rc;
-}
-
-
-ngx_int_t
-ngx_sio_socket_send(ngx_sio_zone_t *zone, ngx_sio_ref_t socket,
-    const ngx_sio_payload_t *payload)
-{
-    ngx_int_t          rc;
-    ngx_sio_mask_t     wake;
-    ngx_sio_record_t   record;
-    ngx_sio_socket_t  *so;
-    ngx_sio_target_t   target;
-
-    ngx_memzero(&wake, sizeof(ngx_sio_mask_t));
-    ngx_memzero(&record, sizeof(ngx_sio_record_t));
-
-    record.type = NGX_SIO_RECORD_EVENT;
-    record.targets = 1;
-
-    target.kind = NGX_SIO_TO_SOCKET;
-    target.id = socket.cell;
-
-    ngx_sio_lock(zone);
-
-    rc = NGX_ABORT;
-    so = ngx_sio_socket_locked(zone, socket);
-
-    if (so) {
-        rc = NGX_DECLINED;
-
-        if (ngx_sio_log_append_locked(zone, &record, &target, payload) != 0) {
-            ngx_sio_session_mask_locked(zone, so->session, &wake);
-            rc = NGX_OK;
-        }
-    }
-
-    ngx_sio_unlock(zone);
-
-    ngx_sio_wake(&wake);
 
     return rc;
 }

@@ -24,6 +24,7 @@ typedef struct {
     sio_span_t         user;            /* `sub` of the claims, or empty */
     ngx_uint_t         limit_user;      /* sockets of one user, 0: any */
     sio_rate_t         events;          /* limit of what it may send */
+    ngx_uint_t         notice;          /* a service is told when it ends */
     const sio_span_t  *rooms;           /* joined in the same step */
     ngx_uint_t         nrooms;
     ngx_sio_payload_t  answer;          /* for a polling session */
@@ -58,16 +59,9 @@ ngx_int_t ngx_sio_socket_open(ngx_sio_zone_t *zone,
 ngx_int_t ngx_sio_socket_data(ngx_sio_zone_t *zone, ngx_sio_ref_t socket,
     sio_span_t data);
 
-/*
- * Appends a packet for one socket, in its place in the order, and wakes who
- * serves it.  Returns NGX_OK, NGX_ABORT when the socket is gone, NGX_DECLINED
- * when the packet does not fit the log.
- */
-ngx_int_t ngx_sio_socket_send(ngx_sio_zone_t *zone, ngx_sio_ref_t socket,
-    const ngx_sio_payload_t *payload);
-
 /* Takes a socket out of its namespace and rooms; harmless when it is gone. */
-void ngx_sio_socket_close(ngx_sio_zone_t *zone, ngx_sio_ref_t socket);
+void ngx_sio_socket_close(ngx_sio_zone_t *zone, ngx_sio_ref_t socket,
+    ngx_sio_reason_t reason);
 
 /*
  * The same under the caller's lock.  The cell stays, closed, until the session

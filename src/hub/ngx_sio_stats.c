@@ -59,6 +59,9 @@ const ngx_sio_stat_t  ngx_sio_stat_names[] = {
     NGX_SIO_STAT(cluster_skipped),
     NGX_SIO_STAT(cluster_refused),
     NGX_SIO_STAT(cluster_failures),
+    NGX_SIO_STAT(calls_lost),
+    NGX_SIO_STAT(notices),
+    NGX_SIO_STAT(notices_given_up),
     NGX_SIO_STAT(rebuilds),
     NGX_SIO_STAT(workers_reaped),
     { ngx_null_string, 0 }

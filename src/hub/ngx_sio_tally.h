@@ -11,7 +11,7 @@
 #define _NGX_SIO_TALLY_H_INCLUDED_
 
 
-#include "ngx_sio_cells.h"
+#include "ngx_sio_hashes.h"
 
 
 /*

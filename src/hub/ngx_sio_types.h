@@ -20,12 +20,14 @@
 #define NGX_SIO_FOREVER     ((uint64_t) -1)
 #define NGX_SIO_NAMESPACES  1024
 #define NGX_SIO_BLOCK_DATA  56
+#define NGX_SIO_NAME_MAX    128         /* bytes of a namespace's name */
 
 
 /* Values of every cell's state. */
 #define NGX_SIO_FREE        0
 #define NGX_SIO_LIVE        1
 #define NGX_SIO_CLOSED      2           /* kept until its client was told */
+#define NGX_SIO_GONE        3           /* session: kept until services were */
 
 /* A session's transport. */
 #define NGX_SIO_POLLING     0
@@ -57,7 +59,8 @@ typedef struct {
     uint32_t           poll_token;
     uint32_t           post_token;
     uint16_t           attachments;     /* of a client's packet, to come */
-    uint16_t           left;            /* has left a namespace before */
+    uint8_t            left;            /* has left a namespace before */
+    uint8_t            reason;          /* ngx_sio_reason_t, why it ends */
     uint32_t           kept;            /* block: of that packet, or 0 */
     uint32_t           kept_size;       /* bytes */
     ngx_sio_worker_t   owner;           /* of the WebSocket, also a probing */
@@ -73,39 +76,6 @@ typedef struct {
     uint64_t           address;         /* key of its tally, or 0 */
     uint64_t           spent;           /* ms: see ngx_sio_meter.h */
 } ngx_sio_session_t;
-
-
-/* How much of socketio_limit_events a socket has used up. */
-typedef struct {
-    sio_bucket_t       events;
-    sio_bucket_t       refusals;        /* of a polling session, told so */
-} ngx_sio_meter_t;
-
-
-/* A socket: a session's presence in one namespace. */
-typedef struct {
-    uint16_t           state;
-    uint16_t           revision;        /* of claims, data, ruled rooms */
-    uint32_t           next;            /* (derived) hash chain or free list */
-    uint32_t           serial;
-    uint32_t           session;
-    uint32_t           namespace;
-    u_char             id[NGX_SIO_ID_LEN];
-    uint32_t           sibling;         /* (derived) of the same session */
-    uint32_t           memberships;     /* (derived) first one */
-    uint32_t           rooms;           /* (derived) open memberships */
-    uint32_t           data;            /* block: JSON, or 0 */
-    uint32_t           claims;          /* block: JSON, or 0 */
-    uint32_t           announce;        /* a ngx_sio_announce_t; 0: none */
-    uint32_t           rates;           /* block: of rules, or 0 */
-    uint32_t           answered;        /* serial of a ngx_sio_pending_t */
-    uint64_t           expires;         /* s since 1970, 0: never */
-    uint64_t           from;            /* gets records from here */
-    uint64_t           until;           /* to here; FOREVER while connected */
-    uint64_t           last;            /* newest record addressed to it */
-    uint64_t           user;            /* key of its tally, or 0 */
-    ngx_sio_meter_t    meter;           /* while its session polls */
-} ngx_sio_socket_t;
 
 
 /* A membership: a socket gets a room's records s with from <= s < until. */

@@ -23,6 +23,7 @@
 #define NGX_SIO_BLOCKS_PER_4       56
 #define NGX_SIO_TALLIES_PER_4      10   /* of all addresses and all users */
 #define NGX_SIO_TALLIES_MORE       64   /* of endpoints */
+#define NGX_SIO_TICKETS_PER_4      2
 
 /* Shares of the API's tables, taken off first. */
 #define NGX_SIO_KEYS_SHARE         32           /* a 32nd of the zone */
@@ -170,6 +171,7 @@ ngx_sio_zone_carve(ngx_sio_zone_t *zone)
            + NGX_SIO_ROOMS_PER_4 * sizeof(ngx_sio_room_t)
            + NGX_SIO_BLOCKS_PER_4 * sizeof(ngx_sio_block_t)
            + NGX_SIO_TALLIES_PER_4 * sizeof(ngx_sio_tally_t)
+           + NGX_SIO_TICKETS_PER_4 * sizeof(ngx_sio_ticket_t)
            + 4 * NGX_SIO_ROOMS_PER_4 * sizeof(uint32_t);
 
     left = (size_t) (end - p) - 16 * 64
@@ -194,6 +196,7 @@ ngx_sio_zone_carve(ngx_sio_zone_t *zone)
     ngx_sio_zone_pool(&sh->block_pool, n * NGX_SIO_BLOCKS_PER_4);
     ngx_sio_zone_pool(&sh->tally_pool, n * NGX_SIO_TALLIES_PER_4
                                        + NGX_SIO_TALLIES_MORE);
+    ngx_sio_zone_pool(&sh->ticket_pool, n * NGX_SIO_TICKETS_PER_4);
 
     sh->sessions = ngx_sio_zone_take(&p, sh->session_pool.size
                                          * sizeof(ngx_sio_session_t));
@@ -207,6 +210,8 @@ ngx_sio_zone_carve(ngx_sio_zone_t *zone)
                                        * sizeof(ngx_sio_block_t));
     sh->tallies = ngx_sio_zone_take(&p, sh->tally_pool.size
                                         * sizeof(ngx_sio_tally_t));
+    sh->tickets = ngx_sio_zone_take(&p, sh->ticket_pool.size
+                                        * sizeof(ngx_sio_ticket_t));
 
     if (p > end
         || ngx_sio_random(&sh->epoch, sizeof(sh->epoch)) != NGX_OK

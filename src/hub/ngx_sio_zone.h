@@ -41,6 +41,7 @@ typedef struct {
     void              *cluster;         /* what serves it, in a worker */
     ngx_rbtree_t       asks;            /* of ngx_sio_ask_t, in a worker */
     ngx_rbtree_node_t  no_ask;          /* its sentinel */
+    ngx_event_t       *outbox;          /* the engine's: a notice is due */
 } ngx_sio_zone_t;
 
 

@@ -275,7 +275,7 @@ sio_jwt_signed(const sio_jwt_policy_t *policy, const sio_jwt_token_t *t)
 }
 
 
-/* A secret's arithmetic costs less than to look whether it was done before. */
+/* A secret's arithmetic is cheap, and most tokens come once: no look-up. */
 
 static int
 sio_jwt_signed_by(const sio_jwt_key_t *key, const sio_jwt_token_t *t)

@@ -44,6 +44,7 @@ export async function startService(answer = () => undefined) {
     server.keepAliveTimeout = 60000;
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
+    server.unref();             /* a test that fails must not wait for it */
 
     service.port = server.address().port;
 

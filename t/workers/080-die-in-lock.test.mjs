@@ -128,8 +128,10 @@ async function dieAt(point) {
                   + 'socketio_auth optional;'
                   + 'socketio_on relay relay room=a any limit=100r/s;'
                   + 'socketio_on ask forward /_ask;'
+                  + 'socketio_on disconnect forward /_told;'
                   + `socketio_jwt_key HS256 secret=${SECRET};`,
-        server: `location = /_ask { internal; return 200 '${ANSWER}'; }`,
+        server: `location = /_ask { internal; return 200 '${ANSWER}'; }
+                 location = /_told { internal; return 204; }`,
     });
 
     await live(nginx);
