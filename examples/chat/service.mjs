@@ -111,11 +111,21 @@ const handlers = {
             ack: [{ ok: true, id: stored.id }],
         };
     },
+
+    async disconnect(call) {
+        const ids = call.rooms.filter((room) => room.startsWith('room:'))
+                              .map((room) => room.slice(5));
+        const emits = await Promise.all(
+            ids.map((id) => tell('room:user-left', call, id)));
+
+        return { emit: emits.flat() };
+    },
 };
 
 
 async function events(call) {
-    const handler = handlers[call.event];
+    const handler = call.type === 'disconnect' ? handlers.disconnect
+                                               : handlers[call.event];
 
     return handler ? handler(call) : refused('Unknown event');
 }

@@ -522,7 +522,7 @@ example('chat', (it) => {
 
         const left = once(ann, 'room:user-left');
 
-        await ask(tab, 'room:leave', 'general');
+        tab.disconnect();
         assert.deepEqual(await left, [gone]);
         assert.equal((await send(ben, 'x')).ok, false);
         assert.deepEqual(ben.heard, []);
