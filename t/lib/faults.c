@@ -348,8 +348,18 @@ read(int fd, void *buf, size_t n)
 ssize_t
 readv(int fd, const struct iovec *iov, int n)
 {
-    if (faults_known(fd) && n > 0 && iov[0].iov_len > 0) {
-        return recv(fd, iov[0].iov_base, iov[0].iov_len, 0);
+    ssize_t  got;
+
+    if (faults_again(fd)) {
+        return -1;
+    }
+
+    if (n > 0 && iov[0].iov_len > 0 && faults_known(fd)
+        && faults_strike(FAULTS_BYTE))
+    {
+        got = faults_next(read)(fd, iov[0].iov_base, 1);
+        faults_edge(fd);
+        return got;
     }
 
     return faults_next(readv)(fd, iov, n);

@@ -187,7 +187,8 @@ function environment(prefix, faults) {
 
     return {
         ...process.env,
-        ASAN_OPTIONS: join('ASAN_OPTIONS'),
+        ASAN_OPTIONS: join('ASAN_OPTIONS',
+                           faults && 'verify_asan_link_order=0'),
         LSAN_OPTIONS: join('LSAN_OPTIONS'),
         UBSAN_OPTIONS: join('UBSAN_OPTIONS', 'print_stacktrace=1'),
         ...faults?.environment,
