@@ -417,6 +417,17 @@ ngx_sio_redis_close(ngx_sio_redis_t *redis)
         ngx_del_timer(&redis->timer);
     }
 
+    if (redis->hello.p) {
+        ngx_free(redis->hello.p);
+        ngx_memzero(&redis->hello, sizeof(ngx_sio_redis_buf_t));
+    }
+
+    if (redis->waits) {
+        ngx_free(redis->waits);
+        redis->waits = NULL;
+        redis->size = 0;
+    }
+
     redis->state = NGX_SIO_REDIS_IDLE;
 }
 
