@@ -83,7 +83,6 @@ ngx_sio_auth_token(const ngx_sio_auth_conf_t *conf, sio_span_t token,
     sio_jwt_policy_t   policy;
     sio_jwt_verdict_t  verdict;
 
-    static time_t           last;
     static u_char           json[NGX_SIO_CLAIMS_MAX];
     static ngx_sio_marks_t  marks;
 
@@ -124,11 +123,9 @@ ngx_sio_auth_token(const ngx_sio_auth_conf_t *conf, sio_span_t token,
     }
 
     if (claims.n > conf->limit) {
-        if (ngx_sio_log_now(&last)) {
-            ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
-                          "socketio token refused, its %uz bytes of claims "
-                          "are more than socketio_limit_data", claims.n);
-        }
+        ngx_sio_log_seldom(NGX_LOG_WARN, ngx_cycle->log,
+                           "socketio token refused, its %uz bytes of claims "
+                           "are more than socketio_limit_data", claims.n);
 
         sio_jwt_claims_free(&claims);
         return ngx_sio_auth_refuse(conf, NGX_SIO_AUTH_INVALID, auth);

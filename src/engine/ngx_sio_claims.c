@@ -12,6 +12,22 @@ static ngx_uint_t ngx_sio_rule_applies(const ngx_sio_room_rule_t *rule,
     const ngx_sio_values_t *values);
 
 
+void
+ngx_sio_values_set(ngx_sio_values_t *values, sio_span_t claims,
+    const u_char *id, sio_span_t namespace)
+{
+    ngx_memzero(values, sizeof(ngx_sio_values_t));
+
+    if (claims.n) {
+        (void) sio_json_parse(claims, SIO_JSON_DEPTH, &values->claims, NULL);
+    }
+
+    values->socket.p = id;
+    values->socket.n = NGX_SIO_ID_LEN;
+    values->namespace = namespace;
+}
+
+
 sio_json_t
 ngx_sio_claim(const sio_json_t *claims, ngx_str_t *name)
 {

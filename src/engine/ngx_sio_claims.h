@@ -27,6 +27,13 @@ typedef struct {
 typedef ngx_int_t (*ngx_sio_room_pt)(void *data, sio_span_t room);
 
 
+/*
+ * Sets the values of a socket, without a payload.  The claims are of a verified
+ * token, or empty; all of it is to live as long as the values.
+ */
+void ngx_sio_values_set(ngx_sio_values_t *values, sio_span_t claims,
+    const u_char *id, sio_span_t namespace);
+
 /* A claim by its name, dots for nesting; of kind NONE if there is none. */
 sio_json_t ngx_sio_claim(const sio_json_t *claims, ngx_str_t *name);
 

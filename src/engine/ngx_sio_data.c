@@ -39,37 +39,25 @@ ngx_sio_data_connect(const ngx_sio_namespace_conf_t *nc,
     sio_span_t         none;
     ngx_sio_values_t   values;
 
-    static time_t      last;
-
     if (nc->data == NULL) {
         return NGX_OK;
     }
 
     ngx_memzero(&none, sizeof(sio_span_t));
-    ngx_memzero(&values, sizeof(ngx_sio_values_t));
-
-    if (connect->claims.n) {
-        (void) sio_json_parse(connect->claims, SIO_JSON_DEPTH, &values.claims,
-                              NULL);
-    }
-
-    values.socket.p = connect->id;
-    values.socket.n = NGX_SIO_ID_LEN;
-    values.namespace = connect->namespace;
+    ngx_sio_values_set(&values, connect->claims, connect->id,
+                       connect->namespace);
 
     rc = ngx_sio_data_make(nc->data, &values, none, &connect->data);
 
     if (rc != NGX_OK
         || connect->claims.n + connect->data.n > nc->auth.limit)
     {
-        if (ngx_sio_log_now(&last)) {
-            ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
-                          "socketio CONNECT to namespace \"%*s\" refused, its "
-                          "%uz bytes of claims and what socketio_data makes "
-                          "of them are more than socketio_limit_data",
-                          connect->namespace.n, connect->namespace.p,
-                          connect->claims.n);
-        }
+        ngx_sio_log_seldom(NGX_LOG_WARN, ngx_cycle->log,
+                           "socketio CONNECT to namespace \"%*s\" refused, its "
+                           "%uz bytes of claims and what socketio_data makes "
+                           "of them are more than socketio_limit_data",
+                           connect->namespace.n, connect->namespace.p,
+                           connect->claims.n);
 
         return NGX_DECLINED;
     }

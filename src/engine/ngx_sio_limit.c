@@ -10,6 +10,7 @@
 #include "ngx_sio_limit.h"
 #include "ngx_sio_meter.h"
 #include "ngx_sio_registry.h"
+#include "ngx_sio_seldom.h"
 
 
 /*
@@ -67,24 +68,18 @@ ngx_sio_limit_event(ngx_sio_presence_t *presence, const sio_packet_t *packet)
 static void
 ngx_sio_limit_log(ngx_sio_presence_t *presence)
 {
-    static time_t      last;
-    static ngx_uint_t  n;
+    ngx_uint_t               n;
 
-    n++;
+    static ngx_sio_seldom_t  seldom;
 
-    if (last == ngx_time()) {
-        return;
+    if (ngx_sio_log_counted(&seldom, &n)) {
+        ngx_log_error(NGX_LOG_INFO, ngx_cycle->log, 0,
+                      "socketio socket %*s of namespace \"%*s\" is over "
+                      "socketio_limit_events: %ui events of clients were "
+                      "refused since the last such message",
+                      (size_t) NGX_SIO_ID_LEN, presence->id,
+                      (size_t) presence->name_len, presence->name, n);
     }
-
-    ngx_log_error(NGX_LOG_INFO, ngx_cycle->log, 0,
-                  "socketio socket %*s of namespace \"%*s\" is over "
-                  "socketio_limit_events: %ui events of clients were refused "
-                  "since the last such message",
-                  (size_t) NGX_SIO_ID_LEN, presence->id,
-                  (size_t) presence->name_len, presence->name, n);
-
-    last = ngx_time();
-    n = 0;
 }
 
 

@@ -53,16 +53,8 @@ ngx_sio_membership_connect(const ngx_sio_namespace_conf_t *nc,
 
     static ngx_sio_automatic_t  automatic;
 
-    ngx_memzero(&values, sizeof(ngx_sio_values_t));
-
-    if (connect->claims.n) {
-        (void) sio_json_parse(connect->claims, SIO_JSON_DEPTH, &values.claims,
-                              NULL);
-    }
-
-    values.socket.p = connect->id;
-    values.socket.n = NGX_SIO_ID_LEN;
-    values.namespace = connect->namespace;
+    ngx_sio_values_set(&values, connect->claims, connect->id,
+                       connect->namespace);
 
     ngx_sio_membership_collect(nc, &values, &automatic);
 
@@ -100,9 +92,7 @@ ngx_sio_membership_add(void *data, sio_span_t room)
 {
     ngx_sio_automatic_t *automatic = data;
 
-    ngx_uint_t     i;
-
-    static time_t  last;
+    ngx_uint_t  i;
 
     for (i = 0; i < automatic->n; i++) {
         if (sio_span_eq(automatic->rooms[i], room)) {
@@ -113,12 +103,10 @@ ngx_sio_membership_add(void *data, sio_span_t room)
     if (automatic->n == NGX_SIO_AUTO_MAX
         || room.n > sizeof(automatic->names) - automatic->used)
     {
-        if (ngx_sio_log_now(&last)) {
-            ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
-                          "socketio claims make more than %d rooms of "
-                          "\"auto\" rules, the rest is not joined",
-                          NGX_SIO_AUTO_MAX);
-        }
+        ngx_sio_log_seldom(NGX_LOG_WARN, ngx_cycle->log,
+                           "socketio claims make more than %d rooms of "
+                           "\"auto\" rules, the rest is not joined",
+                           NGX_SIO_AUTO_MAX);
 
         return NGX_DONE;
     }

@@ -10,6 +10,7 @@
 #include "ngx_sio_on.h"
 #include "ngx_sio_rates.h"
 #include "ngx_sio_relay.h"
+#include "ngx_sio_seldom.h"
 
 
 static const ngx_sio_event_rule_t *ngx_sio_on_find(ngx_sio_event_t *event,
@@ -151,22 +152,16 @@ ngx_sio_on_take(ngx_sio_presence_t *presence, const ngx_sio_event_rule_t *rule)
 static void
 ngx_sio_on_log(const ngx_sio_event_rule_t *rule)
 {
-    static time_t      last;
-    static ngx_uint_t  n;
+    ngx_uint_t               n;
 
-    n++;
+    static ngx_sio_seldom_t  seldom;
 
-    if (last == ngx_time()) {
-        return;
+    if (ngx_sio_log_counted(&seldom, &n)) {
+        ngx_log_error(NGX_LOG_INFO, ngx_cycle->log, 0,
+                      "socketio client is over \"limit=\" of socketio_on "
+                      "\"%V\": %ui events were refused by such limits since "
+                      "the last message of this kind", &rule->pattern.text, n);
     }
-
-    ngx_log_error(NGX_LOG_INFO, ngx_cycle->log, 0,
-                  "socketio client is over \"limit=\" of socketio_on \"%V\": "
-                  "%ui events were refused by such limits since the last "
-                  "message of this kind", &rule->pattern.text, n);
-
-    last = ngx_time();
-    n = 0;
 }
 
 

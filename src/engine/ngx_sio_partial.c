@@ -265,8 +265,6 @@ ngx_sio_partial_save(ngx_sio_peer_t *peer)
     ngx_sio_kept_t      kept;
     ngx_sio_partial_t  *partial;
 
-    static time_t       last;
-
     partial = peer->partial;
     ngx_sio_partial_kept(peer, &kept);
 
@@ -292,13 +290,11 @@ ngx_sio_partial_save(ngx_sio_peer_t *peer)
         return NGX_OK;
     }
 
-    if (ngx_sio_log_now(&last)) {
-        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
-                      "socketio zone \"%V\" has no memory to keep %uz bytes "
-                      "of a binary event whose attachments come in several "
-                      "POSTs: its session is closed; make zone=%V larger",
-                      &kept.zone->name, partial->size, &kept.zone->name);
-    }
+    ngx_sio_log_seldom(NGX_LOG_ERR, ngx_cycle->log,
+                       "socketio zone \"%V\" has no memory to keep %uz bytes "
+                       "of a binary event whose attachments come in several "
+                       "POSTs: its session is closed; make zone=%V larger",
+                       &kept.zone->name, partial->size, &kept.zone->name);
 
     return NGX_ERROR;
 }

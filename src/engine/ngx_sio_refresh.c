@@ -156,14 +156,7 @@ ngx_sio_refresh_follow(const ngx_sio_refresh_t *refresh, sio_span_t claims,
     sio_span_t        data;
     ngx_sio_values_t  values;
 
-    static time_t     last;
-
-    ngx_memzero(&values, sizeof(ngx_sio_values_t));
-
-    (void) sio_json_parse(claims, SIO_JSON_DEPTH, &values.claims, NULL);
-    values.socket.p = ruled->id;
-    values.socket.n = NGX_SIO_ID_LEN;
-    values.namespace = refresh->namespace;
+    ngx_sio_values_set(&values, claims, ruled->id, refresh->namespace);
 
     for (n = 0, i = 0; i < ruled->nrooms; i++) {
         if (!ngx_sio_membership_ruled(refresh->conf, &values,
@@ -178,13 +171,12 @@ ngx_sio_refresh_follow(const ngx_sio_refresh_t *refresh, sio_span_t claims,
     rc = ngx_sio_data_make(refresh->conf->data, &values, ruled->data, &data);
 
     if (rc != NGX_OK || claims.n + data.n > refresh->conf->auth.limit) {
-        if (ngx_sio_log_now(&last)) {
-            ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
-                          "socketio refresh in namespace \"%*s\" refused, its "
-                          "%uz bytes of claims and the socket's data are more "
-                          "than socketio_limit_data", refresh->namespace.n,
-                          refresh->namespace.p, claims.n);
-        }
+        ngx_sio_log_seldom(NGX_LOG_WARN, ngx_cycle->log,
+                           "socketio refresh in namespace \"%*s\" refused, its "
+                           "%uz bytes of claims and the socket's data are "
+                           "more than socketio_limit_data",
+                           refresh->namespace.n, refresh->namespace.p,
+                           claims.n);
 
         return NGX_DECLINED;
     }

@@ -118,27 +118,19 @@ ngx_http_sio_api_status_answer(ngx_http_sio_api_op_t *op)
 static u_char *
 ngx_http_sio_api_status_pools(ngx_sio_shared_t *sh, u_char *p)
 {
-    ngx_uint_t              i;
-    const ngx_sio_pool_t   *pools[] = {
-        &sh->session_pool, &sh->socket_pool, &sh->membership_pool,
-        &sh->room_pool, &sh->namespace_pool, &sh->block_pool,
-        &sh->tally_pool, &sh->revocation_pool, &sh->pending_pool,
-        &sh->ticket_pool
-    };
-
-    static const char  *const names[] = {
-        "sessions", "sockets", "memberships", "rooms", "namespaces", "blocks",
-        "tallies", "revocations", "acks", "calls"
-    };
+    const ngx_sio_stat_t  *name;
+    const ngx_sio_pool_t  *pool;
 
     p = ngx_sprintf(p, "\"memory\":{");
 
     /* cell 0 is never used */
 
-    for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        p = ngx_sprintf(p, "%s\"%s\":{\"used\":%uD,\"size\":%uD}",
-                        i ? "," : "", names[i], pools[i]->used,
-                        pools[i]->size - 1);
+    for (name = ngx_sio_pool_names; name->name.len; name++) {
+        pool = (ngx_sio_pool_t *) ((u_char *) sh + name->offset);
+
+        p = ngx_sprintf(p, "%s\"%V\":{\"used\":%uD,\"size\":%uD}",
+                        name == ngx_sio_pool_names ? "" : ",", &name->name,
+                        pool->used, pool->size - 1);
     }
 
     return ngx_sprintf(p, "},");

@@ -8,30 +8,7 @@
 #include "ngx_sio_seldom.h"
 
 
-#define NGX_SIO_POOL(name)                                                    \
-    { #name "s", offsetof(ngx_sio_shared_t, name##_pool) }
-
-
-typedef struct {
-    const char         *name;           /* as status shows it */
-    size_t              offset;         /* in ngx_sio_shared_t */
-} ngx_sio_pool_name_t;
-
-
-static const ngx_sio_pool_t       *ngx_sio_lacking;
-
-static const ngx_sio_pool_name_t   ngx_sio_pool_names[] = {
-    NGX_SIO_POOL(session),
-    NGX_SIO_POOL(socket),
-    NGX_SIO_POOL(membership),
-    NGX_SIO_POOL(room),
-    NGX_SIO_POOL(namespace),
-    NGX_SIO_POOL(block),
-    { "tallies", offsetof(ngx_sio_shared_t, tally_pool) },
-    NGX_SIO_POOL(revocation),
-    NGX_SIO_POOL(pending),
-    { NULL, 0 }
-};
+static const ngx_sio_pool_t  *ngx_sio_lacking;
 
 
 ngx_uint_t
@@ -42,6 +19,22 @@ ngx_sio_log_now(time_t *last)
     }
 
     *last = ngx_time();
+
+    return 1;
+}
+
+
+ngx_uint_t
+ngx_sio_log_counted(ngx_sio_seldom_t *seldom, ngx_uint_t *n)
+{
+    seldom->n++;
+
+    if (!ngx_sio_log_now(&seldom->last)) {
+        return 0;
+    }
+
+    *n = seldom->n;
+    seldom->n = 0;
 
     return 1;
 }
@@ -69,10 +62,10 @@ ngx_sio_lacked(void)
 void
 ngx_sio_lack_log(ngx_sio_zone_t *zone, const ngx_sio_pool_t *pool)
 {
-    size_t                      offset;
-    const ngx_sio_pool_name_t  *name;
+    size_t                 offset;
+    const ngx_sio_stat_t  *name;
 
-    static time_t               last;
+    static time_t          last;
 
     if (!ngx_sio_log_now(&last)) {
         return;
@@ -80,12 +73,12 @@ ngx_sio_lack_log(ngx_sio_zone_t *zone, const ngx_sio_pool_t *pool)
 
     offset = (u_char *) pool - (u_char *) zone->shared;
 
-    for (name = ngx_sio_pool_names; name->name; name++) {
+    for (name = ngx_sio_pool_names; name->name.len; name++) {
         if (name->offset == offset) {
             ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
-                          "socketio_zone \"%V\" is full: all its %uD %s are "
+                          "socketio_zone \"%V\" is full: all its %uD %V are "
                           "in use, what needs more is refused: make it larger",
-                          &zone->name, pool->size - 1, name->name);
+                          &zone->name, pool->size - 1, &name->name);
         }
     }
 }

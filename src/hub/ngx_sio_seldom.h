@@ -11,6 +11,13 @@
 #include "ngx_sio_zone.h"
 
 
+/* Of one kind of message, begins as zero. */
+typedef struct {
+    time_t       last;
+    ngx_uint_t   n;                     /* since then */
+} ngx_sio_seldom_t;
+
+
 /* As ngx_log_error() without an errno; each place in the code is a kind. */
 #define ngx_sio_log_seldom(level, log, ...)                                   \
     do {                                                                      \
@@ -27,6 +34,12 @@
  * second for each `last`, which begins as 0.
  */
 ngx_uint_t ngx_sio_log_now(time_t *last);
+
+/*
+ * The same for messages that say how many they stand for: counts one, and if it
+ * is to be logged now, gives the number since the last that was, this included.
+ */
+ngx_uint_t ngx_sio_log_counted(ngx_sio_seldom_t *seldom, ngx_uint_t *n);
 
 /*
  * Notes that a pool has no cell any more.  The caller holds the lock; the note

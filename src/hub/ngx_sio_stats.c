@@ -1,13 +1,17 @@
 
 /*
- * The names of the counters, as status shows them.
+ * The names of the counters and of the pools of cells, as status and the error
+ * log show them.
  */
 
-#include "ngx_sio_stats.h"
+#include "ngx_sio_shared.h"
 
 
 #define NGX_SIO_STAT(name)                                                    \
     { ngx_string(#name), offsetof(ngx_sio_stats_t, name) }
+
+#define NGX_SIO_POOL(name, field)                                             \
+    { ngx_string(name), offsetof(ngx_sio_shared_t, field) }
 
 
 const ngx_sio_stat_t  ngx_sio_stat_names[] = {
@@ -64,5 +68,20 @@ const ngx_sio_stat_t  ngx_sio_stat_names[] = {
     NGX_SIO_STAT(notices_given_up),
     NGX_SIO_STAT(rebuilds),
     NGX_SIO_STAT(workers_reaped),
+    { ngx_null_string, 0 }
+};
+
+
+const ngx_sio_stat_t  ngx_sio_pool_names[] = {
+    NGX_SIO_POOL("sessions", session_pool),
+    NGX_SIO_POOL("sockets", socket_pool),
+    NGX_SIO_POOL("memberships", membership_pool),
+    NGX_SIO_POOL("rooms", room_pool),
+    NGX_SIO_POOL("namespaces", namespace_pool),
+    NGX_SIO_POOL("blocks", block_pool),
+    NGX_SIO_POOL("tallies", tally_pool),
+    NGX_SIO_POOL("revocations", revocation_pool),
+    NGX_SIO_POOL("acks", pending_pool),
+    NGX_SIO_POOL("calls", ticket_pool),
     { ngx_null_string, 0 }
 };

@@ -1,5 +1,8 @@
 
-/* Counters, one block for each worker slot, summed when they are read. */
+/*
+ * Counters, one block for each worker slot, summed when they are read; and the
+ * names of all that status shows of a zone.
+ */
 
 #ifndef _NGX_SIO_STATS_H_INCLUDED_
 #define _NGX_SIO_STATS_H_INCLUDED_
@@ -68,12 +71,15 @@ typedef struct {
 
 typedef struct {
     ngx_str_t      name;
-    size_t         offset;              /* in ngx_sio_stats_t */
+    size_t         offset;              /* in its struct */
 } ngx_sio_stat_t;
 
 
 /* The counters by name, in the order of the struct; ends in an empty name. */
 extern const ngx_sio_stat_t  ngx_sio_stat_names[];
+
+/* The zone's pools likewise, by their offsets in ngx_sio_shared_t. */
+extern const ngx_sio_stat_t  ngx_sio_pool_names[];
 
 
 #endif /* _NGX_SIO_STATS_H_INCLUDED_ */
