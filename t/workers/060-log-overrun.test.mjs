@@ -22,8 +22,11 @@ const PIECE = 8 * 1024;
 let nginx, baseline;
 
 /* the default heartbeat, which does not disturb */
+/* Sessions whose clients went in the midst of something are gone soon, too. */
 const it = cluster({ zone: 'zone=app:4m log=256k',
-                     location: 'socketio_room *;' }, () => {
+                     location: 'socketio_room *; socketio_ping_interval 4s;'
+                               + 'socketio_ping_timeout 4s;'
+                               + 'socketio_connect_timeout 8s;' }, () => {
     ({ nginx, baseline } = it);
 });
 
