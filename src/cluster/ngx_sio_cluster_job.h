@@ -9,8 +9,7 @@
 
 
 #include "ngx_sio_cluster.h"
-#include "ngx_sio_rooms.h"
-#include "ngx_sio_select.h"
+#include "ngx_sio_move.h"
 
 
 typedef struct {
@@ -22,11 +21,8 @@ typedef struct {
     sio_span_t            namespace;
     sio_span_t            id;           /* of the request */
     ngx_uint_t            one;          /* one socket, in the old form */
-    ngx_uint_t            matched;
     ngx_sio_select_t      select;
-
-    ngx_sio_change_t      change;       /* join, leave */
-    ngx_uint_t            close;        /* disconnect: the session too */
+    ngx_sio_move_t        move;         /* of what does not list */
 
     ngx_sio_redis_buf_t   answer;       /* of what lists */
     size_t                need;         /* bytes for the next slice */

@@ -6,12 +6,10 @@
  */
 
 #include "ngx_sio_cluster_job.h"
-#include "ngx_sio_kick.h"
 
 
 #define NGX_SIO_CLUSTER_SLICES  64      /* in one turn of the event loop */
 #define NGX_SIO_CLUSTER_NAME    1024    /* bytes of a room's name */
-#define NGX_SIO_CLUSTER_JOINS   1024    /* for one hold of the lock */
 
 
 static void ngx_sio_cluster_broadcast_ack(ngx_sio_cluster_t *cl,
@@ -29,12 +27,6 @@ static const sio_span_t *ngx_sio_cluster_copies(ngx_pool_t *pool,
 static void ngx_sio_cluster_job_run(ngx_event_t *ev);
 static ngx_int_t ngx_sio_cluster_job_step(ngx_sio_cluster_job_t *job);
 static void ngx_sio_cluster_job_end(ngx_sio_cluster_job_t *job);
-static ngx_int_t ngx_sio_cluster_joined(ngx_sio_select_t *select,
-    uint32_t socket);
-static ngx_int_t ngx_sio_cluster_left(ngx_sio_select_t *select,
-    uint32_t socket);
-static ngx_int_t ngx_sio_cluster_disconnected(ngx_sio_select_t *select,
-    uint32_t socket);
 
 
 void
@@ -162,7 +154,7 @@ ngx_sio_cluster_job(ngx_sio_cluster_t *cl, sio_span_t namespace,
     job->cl = cl;
     job->pool = pool;
     job->type = request->type;
-    job->close = request->close;
+    job->move.close = request->close;
     job->namespace = ngx_sio_cluster_copy(pool, namespace);
     job->id = ngx_sio_cluster_copy(pool, request->id);
     job->event.handler = ngx_sio_cluster_job_run;
@@ -211,10 +203,13 @@ static ngx_int_t
 ngx_sio_cluster_job_kind(ngx_sio_cluster_job_t *job,
     const sio_adapter_request_t *request)
 {
+    const sio_span_t  *rooms;
+
     switch (job->type) {
 
     case SIO_ADAPTER_DISCONNECT:
-        job->select.handler = ngx_sio_cluster_disconnected;
+        job->select.data = &job->move;
+        job->select.handler = ngx_sio_move_disconnect;
         return NGX_OK;
 
     case SIO_ADAPTER_JOIN:
@@ -236,23 +231,13 @@ ngx_sio_cluster_job_kind(ngx_sio_cluster_job_t *job,
     }
 
     job->select.handler = job->type == SIO_ADAPTER_JOIN
-                          ? ngx_sio_cluster_joined : ngx_sio_cluster_left;
+                          ? ngx_sio_move_join : ngx_sio_move_leave;
 
-    job->change.zone = job->cl->zone;
-    job->change.rooms = ngx_sio_cluster_copies(job->pool, &request->names);
-    job->change.n = request->names.n;
-    job->change.tell = 1;
-    job->change.cells = ngx_pcalloc(job->pool,
-                                    (job->change.n + 1) * sizeof(uint32_t));
+    rooms = ngx_sio_cluster_copies(job->pool, &request->names);
 
-    if (job->change.rooms == NULL || job->change.cells == NULL) {
-        return NGX_ERROR;
-    }
-
-    job->select.slice = ngx_min(NGX_SIO_CLUSTER_JOINS / (job->change.n + 1)
-                                + 1, NGX_SIO_SELECT_SLICE);
-
-    return NGX_OK;
+    return rooms ? ngx_sio_move_rooms(&job->select, &job->move, rooms,
+                                      request->names.n)
+                 : NGX_ERROR;
 }
 
 
@@ -385,70 +370,10 @@ ngx_sio_cluster_job_end(ngx_sio_cluster_job_t *job)
         (void) ngx_sio_cluster_send(cl, "-response", job->namespace, none,
                                     message);
 
-    } else if (cl && job->one && job->matched && job->id.n) {
+    } else if (cl && job->one && job->move.matched && job->id.n) {
         ngx_sio_cluster_answer_text(cl, job->namespace, job->id, "");
     }
 
     ngx_sio_cluster_list_free(job);
     ngx_destroy_pool(job->pool);
-}
-
-
-static ngx_int_t
-ngx_sio_cluster_joined(ngx_sio_select_t *select, uint32_t socket)
-{
-    ngx_int_t               rc;
-    ngx_sio_cluster_job_t  *job;
-
-    job = select->data;
-
-    job->change.socket.cell = socket;
-    job->change.socket.serial = select->zone->shared->sockets[socket].serial;
-
-    rc = ngx_sio_rooms_join_locked(&job->change, &select->wake);
-
-    job->matched += rc == NGX_OK;
-
-    return rc;
-}
-
-
-static ngx_int_t
-ngx_sio_cluster_left(ngx_sio_select_t *select, uint32_t socket)
-{
-    ngx_sio_cluster_job_t  *job;
-
-    job = select->data;
-
-    job->change.socket.cell = socket;
-    job->change.socket.serial = select->zone->shared->sockets[socket].serial;
-
-    (void) ngx_sio_rooms_leave_locked(&job->change, &select->wake);
-
-    job->matched++;
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_sio_cluster_disconnected(ngx_sio_select_t *select, uint32_t socket)
-{
-    uint32_t                session;
-    ngx_sio_cluster_job_t  *job;
-
-    job = select->data;
-    session = select->zone->shared->sockets[socket].session;
-
-    if (job->close) {
-        ngx_sio_session_disconnect_locked(select->zone, session,
-                                          &select->wake);
-
-    } else {
-        ngx_sio_socket_disconnect_locked(select->zone, socket, &select->wake);
-    }
-
-    job->matched++;
-
-    return NGX_OK;
 }

@@ -9,28 +9,23 @@
 #include "ngx_http_sio_api_operations.h"
 #include "ngx_sio_auth.h"
 #include "ngx_sio_cluster.h"
-#include "ngx_sio_kick.h"
-#include "ngx_sio_rooms.h"
-#include "ngx_sio_select.h"
+#include "ngx_sio_move.h"
 
 
 #define NGX_HTTP_SIO_API_FETCH      100     /* sockets, without a limit */
 #define NGX_HTTP_SIO_API_FETCH_MAX  1000
 #define NGX_HTTP_SIO_API_SPACE      32768   /* to fetch into, for a slice */
-#define NGX_HTTP_SIO_API_JOINS      1024    /* for one hold of the lock */
 
 
 typedef struct {
     ngx_sio_select_t    select;
-    ngx_uint_t          matched;
     ngx_uint_t          type;           /* of the request to other nodes */
 
+    ngx_sio_move_t      move;           /* all but fetch */
     ngx_array_t         names;          /* join, leave: of sio_span_t */
-    ngx_sio_change_t    change;
 
-    ngx_uint_t          close;          /* disconnect: the session too */
-
-    ngx_uint_t          limit;          /* fetch */
+    ngx_uint_t          matched;        /* fetch */
+    ngx_uint_t          limit;
     sio_span_t          namespace;      /* JSON, without the quotes */
     size_t              need;           /* bytes for the next slice */
     u_char             *p;
@@ -42,12 +37,6 @@ static ngx_int_t ngx_http_sio_api_change(ngx_http_sio_api_op_t *op,
     ngx_http_sio_api_member_t member, ngx_sio_select_pt handler);
 static ngx_http_sio_api_sockets_t *ngx_http_sio_api_sockets(
     ngx_http_sio_api_op_t *op, ngx_sio_select_pt handler);
-static ngx_int_t ngx_http_sio_api_joined(ngx_sio_select_t *select,
-    uint32_t socket);
-static ngx_int_t ngx_http_sio_api_left(ngx_sio_select_t *select,
-    uint32_t socket);
-static ngx_int_t ngx_http_sio_api_disconnected(ngx_sio_select_t *select,
-    uint32_t socket);
 static ngx_int_t ngx_http_sio_api_sockets_answer(ngx_http_sio_api_op_t *op);
 
 static ngx_int_t ngx_http_sio_api_fetch_page(ngx_http_sio_api_op_t *op,
@@ -70,7 +59,7 @@ ngx_int_t
 ngx_http_sio_api_join(ngx_http_sio_api_op_t *op)
 {
     return ngx_http_sio_api_change(op, NGX_HTTP_SIO_API_JOIN,
-                                   ngx_http_sio_api_joined);
+                                   ngx_sio_move_join);
 }
 
 
@@ -78,7 +67,7 @@ ngx_int_t
 ngx_http_sio_api_leave(ngx_http_sio_api_op_t *op)
 {
     return ngx_http_sio_api_change(op, NGX_HTTP_SIO_API_LEAVE,
-                                   ngx_http_sio_api_left);
+                                   ngx_sio_move_leave);
 }
 
 
@@ -113,18 +102,13 @@ ngx_http_sio_api_change(ngx_http_sio_api_op_t *op,
 
     s->type = member == NGX_HTTP_SIO_API_JOIN ? SIO_ADAPTER_JOIN
                                               : SIO_ADAPTER_LEAVE;
-    s->change.zone = op->zone;
-    s->change.rooms = s->names.elts;
-    s->change.n = s->names.nelts;
-    s->change.tell = 1;
-    s->change.cells = ngx_pcalloc(op->pool,
-                                  (s->change.n + 1) * sizeof(uint32_t));
-    if (s->change.cells == NULL) {
+
+    if (ngx_sio_move_rooms(&s->select, &s->move, s->names.elts,
+                           s->names.nelts)
+        != NGX_OK)
+    {
         return NGX_ERROR;
     }
-
-    s->select.slice = ngx_min(NGX_HTTP_SIO_API_JOINS / (s->change.n + 1) + 1,
-                              NGX_SIO_SELECT_SLICE);
 
     return ngx_http_sio_api_sockets_step(op);
 }
@@ -151,13 +135,14 @@ ngx_http_sio_api_disconnect(ngx_http_sio_api_op_t *op)
                                      "must be true or false", "close");
     }
 
-    s = ngx_http_sio_api_sockets(op, ngx_http_sio_api_disconnected);
+    s = ngx_http_sio_api_sockets(op, ngx_sio_move_disconnect);
     if (s == NULL) {
         return NGX_ERROR;
     }
 
     s->type = SIO_ADAPTER_DISCONNECT;
-    s->close = kind == SIO_JSON_TRUE;
+    s->move.close = kind == SIO_JSON_TRUE;
+    s->select.data = &s->move;
 
     return ngx_http_sio_api_sockets_step(op);
 }
@@ -218,69 +203,6 @@ ngx_http_sio_api_sockets_step(ngx_http_sio_api_op_t *op)
 
 
 static ngx_int_t
-ngx_http_sio_api_joined(ngx_sio_select_t *select, uint32_t socket)
-{
-    ngx_int_t                    rc;
-    ngx_http_sio_api_sockets_t  *s;
-
-    s = select->data;
-
-    s->change.socket.cell = socket;
-    s->change.socket.serial = select->zone->shared->sockets[socket].serial;
-
-    rc = ngx_sio_rooms_join_locked(&s->change, &select->wake);
-
-    if (rc == NGX_OK) {
-        s->matched++;
-    }
-
-    return rc;
-}
-
-
-static ngx_int_t
-ngx_http_sio_api_left(ngx_sio_select_t *select, uint32_t socket)
-{
-    ngx_http_sio_api_sockets_t  *s;
-
-    s = select->data;
-
-    s->change.socket.cell = socket;
-    s->change.socket.serial = select->zone->shared->sockets[socket].serial;
-
-    (void) ngx_sio_rooms_leave_locked(&s->change, &select->wake);
-
-    s->matched++;
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_sio_api_disconnected(ngx_sio_select_t *select, uint32_t socket)
-{
-    ngx_sio_zone_t              *zone;
-    ngx_http_sio_api_sockets_t  *s;
-
-    s = select->data;
-    zone = select->zone;
-
-    if (s->close) {
-        ngx_sio_session_disconnect_locked(zone,
-                                         zone->shared->sockets[socket].session,
-                                         &select->wake);
-
-    } else {
-        ngx_sio_socket_disconnect_locked(zone, socket, &select->wake);
-    }
-
-    s->matched++;
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
 ngx_http_sio_api_sockets_answer(ngx_http_sio_api_op_t *op)
 {
     u_char                      *p;
@@ -289,15 +211,15 @@ ngx_http_sio_api_sockets_answer(ngx_http_sio_api_op_t *op)
 
     s = op->state;
 
-    cluster = ngx_http_sio_api_tell(op, s->type, &s->names, s->close);
+    cluster = ngx_http_sio_api_tell(op, s->type, &s->names, s->move.close);
 
     p = ngx_http_sio_api_reserve(op->out, 96);
     if (p == NULL) {
         return NGX_ERROR;
     }
 
-    p = ngx_sprintf(p, "{\"ok\":true,\"matched\":%ui%s}", s->matched,
-                    ngx_http_sio_api_cluster(cluster));
+    p = ngx_sprintf(p, "{\"ok\":true,\"matched\":%ui%s}",
+                    s->move.matched, ngx_http_sio_api_cluster(cluster));
     ngx_http_sio_api_commit(op->out, p);
 
     return NGX_OK;
