@@ -58,6 +58,7 @@ ngx_sio_forward_event(const ngx_sio_event_t *event)
         ngx_sio_forward_enter(call);
 
     } else if (rc == NGX_DECLINED) {
+        ngx_sio_stat(call->zone, calls_refused, 1);
         ngx_sio_forward_refuse(call);
 
     } else {
@@ -142,6 +143,9 @@ ngx_sio_forward_enter(ngx_sio_call_t *call)
         rc = ngx_sio_snapshot_socket(call->zone, call->socket, 1, call->pool,
                                      &call->snapshot);
         rc = rc == NGX_OK ? NGX_AGAIN : NGX_ERROR;
+
+        call->size += call->snapshot.claims.n + call->snapshot.data.n
+                      + call->snapshot.rooms.n + call->snapshot.handshake.n;
     }
 
     if (rc == NGX_ERROR) {
@@ -301,6 +305,7 @@ void
 ngx_sio_forward_end(ngx_sio_call_t *call)
 {
     ngx_sio_call_t          *next;
+    ngx_sio_reader_t        *reader;
 
     static ngx_uint_t        ending;
     static ngx_sio_call_t   *waiting;
@@ -311,6 +316,18 @@ ngx_sio_forward_end(ngx_sio_call_t *call)
     }
 
     ngx_sio_ticket_close(call->zone, call->ticket);
+
+    /*
+     * A worker that leaves may be gone before it looks into the log again, with
+     * calls that it was handed as long as it had this one.
+     */
+
+    reader = ngx_sio_reader(call->zone);
+
+    if (ngx_exiting && reader->controls == 0) {
+        ngx_sio_reader_catch_up(reader,
+                                sio_ring_head(call->zone->shared->log));
+    }
 
     next = ngx_sio_lane_leave(call);
 

@@ -127,7 +127,9 @@ ngx_sio_reader_step(ngx_sio_reader_t *reader)
         break;
 
     default:
+        reader->controls++;
         ngx_sio_control(reader, &view);
+        reader->controls--;
         break;
     }
 

@@ -29,6 +29,7 @@ struct ngx_sio_reader_s {
     ngx_queue_t             closing;        /* peers that have left */
 
     ngx_event_t             turn;           /* works these queues off */
+    ngx_uint_t              controls;       /* a control is being obeyed */
 };
 
 

@@ -60,6 +60,15 @@ ngx_sio_reply_packet(ngx_sio_call_t *call, const ngx_sio_payload_t *payload)
         return NGX_DECLINED;
     }
 
+    /*
+     * Out of the log come calls that are refused at once, any number of them:
+     * reading on for each answer would be a recursion.
+     */
+
+    if (reader->controls) {
+        return ngx_sio_socket_send(call->zone, call->socket, payload);
+    }
+
     /* what is in the log may well be the end of this socket */
 
     ngx_sio_reader_catch_up(reader, sio_ring_head(call->zone->shared->log));
@@ -86,6 +95,7 @@ void
 ngx_sio_reply_error(ngx_sio_call_t *call, sio_span_t message)
 {
     u_char      *p;
+    ngx_int_t    rc;
     sio_span_t   args, none;
 
     ngx_memzero(&none, sizeof(sio_span_t));
@@ -110,7 +120,15 @@ ngx_sio_reply_error(ngx_sio_call_t *call, sio_span_t message)
     p = ngx_cpymem(p, "\"}]", 3);
     args.n = p - args.p;
 
-    if (ngx_sio_reply_ack(call, args, NULL, 0) == NGX_ABORT) {
+    rc = ngx_sio_reply_ack(call, args, NULL, 0);
+
+    if (rc == NGX_DECLINED) {
+        /* a text of a service's that is larger than the log takes */
+        ngx_sio_reply_error(call, sio_span("Service unavailable"));
+        return;
+    }
+
+    if (rc == NGX_ABORT) {
         ngx_sio_stat(call->zone, calls_gone, 1);
     }
 }
@@ -124,6 +142,15 @@ ngx_sio_reply_refuse(ngx_sio_call_t *call, sio_span_t message,
     sio_span_t          none;
     ngx_sio_denial_t    denial;
     ngx_sio_payload_t   payload;
+
+    /* a service's, and larger than the log takes */
+
+    if (!ngx_sio_log_fits(call->zone, message.n + data.n
+                                      + NGX_SIO_NAMESPACE_NAME_MAX + 64))
+    {
+        message = sio_span("Service unavailable");
+        data.n = 0;
+    }
 
     denial.what = "CONNECT";
     denial.why = message;

@@ -135,7 +135,7 @@ ngx_sio_snapshot_rooms(ngx_sio_shared_t *sh, const ngx_sio_socket_t *so)
     for (m = so->memberships; m; m = membership->next) {
         membership = &sh->memberships[m];
 
-        if (membership->until != so->until) {
+        if (membership->until != NGX_SIO_FOREVER && !membership->last) {
             continue;
         }
 

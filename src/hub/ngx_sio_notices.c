@@ -15,6 +15,7 @@
 static void ngx_sio_notice_fill(ngx_sio_socket_t *so);
 static void ngx_sio_notice_append(ngx_sio_shared_t *sh, uint32_t socket);
 static uint32_t ngx_sio_notice_first(ngx_sio_shared_t *sh);
+static ngx_uint_t ngx_sio_notice_held(ngx_sio_shared_t *sh, uint32_t socket);
 static void ngx_sio_notice_end(ngx_sio_zone_t *zone, uint32_t socket);
 static ngx_sio_socket_t *ngx_sio_notice_taken(ngx_sio_zone_t *zone,
     ngx_sio_ref_t socket);
@@ -229,17 +230,22 @@ ngx_sio_notice_taken(ngx_sio_zone_t *zone, ngx_sio_ref_t socket)
 static void
 ngx_sio_notice_end(ngx_sio_zone_t *zone, uint32_t socket)
 {
-    uint32_t           session;
-    ngx_sio_shared_t  *sh;
-
-    sh = zone->shared;
-    session = sh->sockets[socket].session;
-
-    sh->sockets[socket].notice.state = NGX_SIO_NOTICE_NONE;
-    sh->notices--;
+    zone->shared->sockets[socket].notice.state = NGX_SIO_NOTICE_NONE;
+    zone->shared->notices--;
     ngx_sio_test_point();
 
-    if (sh->sessions[session].state == NGX_SIO_GONE) {
+    ngx_sio_socket_release_locked(zone, socket);
+}
+
+
+void
+ngx_sio_socket_release_locked(ngx_sio_zone_t *zone, uint32_t socket)
+{
+    uint32_t  session;
+
+    session = zone->shared->sockets[socket].session;
+
+    if (zone->shared->sessions[session].state == NGX_SIO_GONE) {
         ngx_sio_session_free_locked(zone, session);
         return;
     }
@@ -249,6 +255,15 @@ ngx_sio_notice_end(ngx_sio_zone_t *zone, uint32_t socket)
 
 
 ngx_uint_t
+ngx_sio_socket_held(ngx_sio_shared_t *sh, uint32_t socket)
+{
+    return ngx_sio_notice_held(sh, socket)
+           || (sh->sockets[socket].state == NGX_SIO_CLOSED
+               && sh->sockets[socket].tickets);
+}
+
+
+static ngx_uint_t
 ngx_sio_notice_held(ngx_sio_shared_t *sh, uint32_t socket)
 {
     return sh->sockets[socket].state == NGX_SIO_CLOSED

@@ -55,8 +55,14 @@ void ngx_sio_notices_orphaned(ngx_sio_zone_t *zone, ngx_sio_worker_t dead);
 /* Has this worker look into the outbox soon, if the socket is in it. */
 void ngx_sio_notice_post(ngx_sio_zone_t *zone, uint32_t socket);
 
-/* Whether a closed socket's cell has to stay.  Wants the lock. */
-ngx_uint_t ngx_sio_notice_held(ngx_sio_shared_t *sh, uint32_t socket);
+/*
+ * Whether a closed socket's cell has to stay: for its notice, or for calls of
+ * which it is all that is known.  Wants the lock.
+ */
+ngx_uint_t ngx_sio_socket_held(ngx_sio_shared_t *sh, uint32_t socket);
+
+/* Frees what is left of a closed socket that was held.  Wants the lock. */
+void ngx_sio_socket_release_locked(ngx_sio_zone_t *zone, uint32_t socket);
 
 /* Computes the outbox again.  Wants the lock. */
 void ngx_sio_notices_rebuild(ngx_sio_shared_t *sh);

@@ -287,6 +287,7 @@ ngx_sio_rebuild_memberships(ngx_sio_shared_t *sh)
 
         if (m->state == NGX_SIO_FREE) {
             m->ruled = 0;
+            m->last = 0;
             continue;
         }
 
@@ -299,6 +300,7 @@ ngx_sio_rebuild_memberships(ngx_sio_shared_t *sh)
         {
             m->state = NGX_SIO_FREE;
             m->ruled = 0;
+            m->last = 0;
             continue;
         }
 
@@ -321,6 +323,7 @@ ngx_sio_rebuild_membership(ngx_sio_shared_t *sh, uint32_t cell)
     room = &sh->rooms[m->room];
 
     if (so->state == NGX_SIO_CLOSED && m->until > so->until) {
+        m->last = 1;
         m->until = so->until;
     }
 

@@ -336,7 +336,7 @@ ngx_sio_session_free_locked(ngx_sio_zone_t *zone, uint32_t cell)
             ngx_sio_socket_close_locked(zone, socket, &wake);
         }
 
-        if (ngx_sio_notice_held(sh, socket)) {
+        if (ngx_sio_socket_held(sh, socket)) {
             link = &sh->sockets[socket].sibling;
             continue;
         }
@@ -379,7 +379,9 @@ ngx_sio_session_owes(ngx_sio_shared_t *sh, ngx_sio_session_t *s)
     uint32_t  socket;
 
     for (socket = s->sockets; socket; socket = sh->sockets[socket].sibling) {
-        if (sh->sockets[socket].notice.state != NGX_SIO_NOTICE_NONE) {
+        if (sh->sockets[socket].notice.state != NGX_SIO_NOTICE_NONE
+            || sh->sockets[socket].tickets)
+        {
             return 1;
         }
     }

@@ -389,6 +389,8 @@ ngx_sio_socket_close_locked(ngx_sio_zone_t *zone, uint32_t cell,
 
     for (m = so->memberships; m; m = memberships[m].next) {
         if (memberships[m].until == NGX_SIO_FOREVER) {
+            memberships[m].last = 1;
+            ngx_sio_test_point();
             memberships[m].until = head;
             sh->rooms[memberships[m].room].count--;
         }
@@ -498,7 +500,7 @@ ngx_sio_session_sweep_locked(ngx_sio_zone_t *zone, uint32_t cell)
 
     while ((socket = *slink) != 0) {
 
-        held = ngx_sio_notice_held(sh, socket);
+        held = ngx_sio_socket_held(sh, socket);
 
         if (sh->sockets[socket].until <= cursor && !held) {
             *slink = sh->sockets[socket].sibling;
@@ -512,7 +514,7 @@ ngx_sio_session_sweep_locked(ngx_sio_zone_t *zone, uint32_t cell)
             membership = &sh->memberships[m];
 
             if (membership->until <= cursor
-                && !(held && membership->until == sh->sockets[socket].until))
+                && !(held && membership->last))
             {
                 *link = membership->next;
                 ngx_sio_membership_free_locked(zone, m);

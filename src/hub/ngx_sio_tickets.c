@@ -202,6 +202,12 @@ ngx_sio_ticket_remove(ngx_sio_zone_t *zone, uint32_t ticket)
 
         if (sh->sockets[socket].tickets == 0) {
             ngx_sio_notice_post(zone, socket);
+
+            if (sh->sockets[socket].state == NGX_SIO_CLOSED
+                && !ngx_sio_socket_held(sh, socket))
+            {
+                ngx_sio_socket_release_locked(zone, socket);
+            }
         }
     }
 

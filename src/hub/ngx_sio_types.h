@@ -81,7 +81,8 @@ typedef struct {
 /* A membership: a socket gets a room's records s with from <= s < until. */
 typedef struct {
     uint16_t           state;
-    uint16_t           ruled;           /* a rule gave it, not the server */
+    uint8_t            ruled;           /* a rule gave it, not the server */
+    uint8_t            last;            /* it ended because its socket did */
     uint32_t           next;            /* (derived) of the socket; free list */
     uint32_t           room;
     uint32_t           socket;

@@ -302,6 +302,38 @@ run('what an answer does', { location: `${AUTH} ${NAMESPACES}
 });
 
 
+run('what is larger than the log takes', {
+    location: `socketio_namespace / { socketio_on * forward /_call; }
+        socketio_namespace /asked { socketio_on connect forward /_call; }`,
+    zone: 'zone=app:4m log=256k',
+}, (s) => {
+    const huge = { message: 'x'.repeat(100000) };
+
+    for (const transport of ['polling', 'websocket']) {
+        test(`an error is told all the same (${transport})`, async () => {
+            const session = await s.open(transport);
+
+            await session.connect();
+
+            for (const answer of [{ ack: [huge] }, { error: huge },
+                                  { error: { message: 'a', data: huge } }]) {
+                s.service.answer = () => answer;
+                assert.equal((await session.ack(1, ['e'])).length, 1);
+            }
+
+            for (const error of [huge, { message: 'No', data: huge }]) {
+                s.service.answer = () => ({ error });
+                await session.send('40/asked,');
+                assert.equal(await session.recv(), '44/asked,'
+                             + '{"message":"Service unavailable"}');
+            }
+
+            await session.close();
+        });
+    }
+});
+
+
 run('order', { location: `${AUTH} ${NAMESPACES}` }, (s) => {
     for (const transport of TRANSPORTS) {
         test(`a socket's calls wait for each other (${transport})`,
