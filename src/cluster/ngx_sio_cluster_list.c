@@ -6,6 +6,7 @@
 
 #include "ngx_sio_hashes.h"
 #include "ngx_sio_cluster_job.h"
+#include "ngx_sio_show.h"
 
 
 #define NGX_SIO_CLUSTER_SPACE   32768               /* bytes for a slice */
@@ -20,14 +21,8 @@ static ngx_int_t ngx_sio_cluster_listed(ngx_sio_select_t *select,
 static ngx_int_t ngx_sio_cluster_list_rooms(ngx_sio_cluster_job_t *job);
 static ngx_int_t ngx_sio_cluster_list_some(ngx_sio_cluster_job_t *job,
     uint32_t nsp, uint32_t end);
-static size_t ngx_sio_cluster_socket_size(ngx_sio_shared_t *sh,
-    ngx_sio_socket_t *so);
 static u_char *ngx_sio_cluster_socket(ngx_sio_shared_t *sh,
     ngx_sio_socket_t *so, u_char *p);
-static u_char *ngx_sio_cluster_name(ngx_sio_shared_t *sh, uint32_t block,
-    u_char *p);
-static u_char *ngx_sio_cluster_json(ngx_sio_shared_t *sh, uint32_t block,
-    u_char *p);
 
 
 ngx_int_t
@@ -154,7 +149,7 @@ ngx_sio_cluster_listed(ngx_sio_select_t *select, uint32_t socket)
     sh = select->zone->shared;
     so = &sh->sockets[socket];
 
-    size = job->type == SIO_ADAPTER_FETCH ? ngx_sio_cluster_socket_size(sh, so)
+    size = job->type == SIO_ADAPTER_FETCH ? 256 + ngx_sio_show_size(sh, so)
                                           : 64;
 
     if (buf->size - buf->n < size) {
@@ -253,89 +248,24 @@ ngx_sio_cluster_list_some(ngx_sio_cluster_job_t *job, uint32_t nsp,
             *p++ = ',';
         }
 
-        buf->n = ngx_sio_cluster_name(sh, room->name, p) - buf->p;
+        buf->n = ngx_sio_show_name(sh, room->name, p) - buf->p;
     }
 
     return NGX_OK;
 }
 
 
-static size_t
-ngx_sio_cluster_socket_size(ngx_sio_shared_t *sh, ngx_sio_socket_t *so)
-{
-    size_t                 n;
-    uint32_t               m;
-    ngx_sio_membership_t  *membership;
-
-    n = 256 + ngx_sio_string_size(sh, so->data)
-        + ngx_sio_string_size(sh, sh->sessions[so->session].handshake);
-
-    for (m = so->memberships; m; m = membership->next) {
-        membership = &sh->memberships[m];
-
-        n += 3 + 6 * ngx_sio_string_size(sh, sh->rooms[membership->room].name);
-    }
-
-    return n;
-}
-
-
 static u_char *
 ngx_sio_cluster_socket(ngx_sio_shared_t *sh, ngx_sio_socket_t *so, u_char *p)
 {
-    uint32_t               m;
-    ngx_sio_membership_t  *membership;
-
-    p = ngx_sprintf(p, "{\"id\":\"%*s\",\"rooms\":[\"%*s\"",
-                    (size_t) NGX_SIO_ID_LEN, so->id,
-                    (size_t) NGX_SIO_ID_LEN, so->id);
-
-    for (m = so->memberships; m; m = membership->next) {
-        membership = &sh->memberships[m];
-
-        if (membership->until == NGX_SIO_FOREVER) {
-            *p++ = ',';
-            p = ngx_sio_cluster_name(sh, sh->rooms[membership->room].name, p);
-        }
-    }
-
-    p = ngx_sprintf(p, "],\"data\":");
-    p = ngx_sio_cluster_json(sh, so->data, p);
+    p = ngx_sprintf(p, "{\"id\":\"%*s\",\"rooms\":", (size_t) NGX_SIO_ID_LEN,
+                    so->id);
+    p = ngx_sio_show_rooms(sh, so, p);
+    p = ngx_sprintf(p, ",\"data\":");
+    p = ngx_sio_show_json(sh, so->data, p);
     p = ngx_sprintf(p, ",\"handshake\":");
-    p = ngx_sio_cluster_json(sh, sh->sessions[so->session].handshake, p);
+    p = ngx_sio_show_json(sh, sh->sessions[so->session].handshake, p);
     *p++ = '}';
 
     return p;
-}
-
-
-/* Six bytes at most come of one, so the copy behind them is read in time. */
-
-static u_char *
-ngx_sio_cluster_name(ngx_sio_shared_t *sh, uint32_t block, u_char *p)
-{
-    sio_span_t  text;
-
-    *p++ = '"';
-
-    text.n = ngx_sio_string_size(sh, block);
-    text.p = p + 5 * text.n;
-    (void) ngx_sio_string_copy(sh, block, (u_char *) text.p, text.n);
-
-    p += sio_json_escape(p, text);
-    *p++ = '"';
-
-    return p;
-}
-
-
-static u_char *
-ngx_sio_cluster_json(ngx_sio_shared_t *sh, uint32_t block, u_char *p)
-{
-    if (block == 0) {
-        return ngx_cpymem(p, "{}", 2);
-    }
-
-    return p + ngx_sio_string_copy(sh, block, p,
-                                   ngx_sio_string_size(sh, block));
 }

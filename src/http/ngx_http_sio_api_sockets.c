@@ -10,6 +10,7 @@
 #include "ngx_sio_auth.h"
 #include "ngx_sio_cluster.h"
 #include "ngx_sio_move.h"
+#include "ngx_sio_show.h"
 
 
 #define NGX_HTTP_SIO_API_FETCH      100     /* sockets, without a limit */
@@ -45,13 +46,9 @@ static ngx_int_t ngx_http_sio_api_fetch_step(ngx_http_sio_api_op_t *op,
     ngx_http_sio_api_sockets_t *s);
 static ngx_int_t ngx_http_sio_api_fetched(ngx_sio_select_t *select,
     uint32_t socket);
-static size_t ngx_http_sio_api_fetch_size(ngx_sio_shared_t *sh,
-    ngx_sio_socket_t *so);
 static u_char *ngx_http_sio_api_fetch_write(ngx_http_sio_api_sockets_t *s,
     ngx_sio_shared_t *sh, ngx_sio_socket_t *so);
 static u_char *ngx_http_sio_api_fetch_user(ngx_sio_shared_t *sh,
-    uint32_t block, u_char *p);
-static u_char *ngx_http_sio_api_fetch_json(ngx_sio_shared_t *sh,
     uint32_t block, u_char *p);
 
 
@@ -374,7 +371,8 @@ ngx_http_sio_api_fetched(ngx_sio_select_t *select, uint32_t socket)
     sh = select->zone->shared;
     so = &sh->sockets[socket];
 
-    size = ngx_http_sio_api_fetch_size(sh, so) + s->namespace.n;
+    size = 256 + s->namespace.n + ngx_sio_show_size(sh, so)
+           + ngx_sio_string_size(sh, so->claims);
 
     if ((size_t) (s->end - s->p) < size) {
         s->need = ngx_max(size, NGX_HTTP_SIO_API_SPACE);
@@ -391,69 +389,22 @@ ngx_http_sio_api_fetched(ngx_sio_select_t *select, uint32_t socket)
 }
 
 
-static size_t
-ngx_http_sio_api_fetch_size(ngx_sio_shared_t *sh, ngx_sio_socket_t *so)
-{
-    size_t                 n;
-    uint32_t               m;
-    ngx_sio_membership_t  *membership;
-
-    n = 256 + ngx_sio_string_size(sh, so->data)
-        + ngx_sio_string_size(sh, so->claims)
-        + ngx_sio_string_size(sh, sh->sessions[so->session].handshake);
-
-    for (m = so->memberships; m; m = membership->next) {
-        membership = &sh->memberships[m];
-
-        n += 3 + 6 * ngx_sio_string_size(sh, sh->rooms[membership->room].name);
-    }
-
-    return n;
-}
-
-
 static u_char *
 ngx_http_sio_api_fetch_write(ngx_http_sio_api_sockets_t *s,
     ngx_sio_shared_t *sh, ngx_sio_socket_t *so)
 {
-    u_char                *p;
-    uint32_t               m, name;
-    sio_span_t             text;
-    ngx_sio_membership_t  *membership;
+    u_char  *p;
 
-    p = ngx_sprintf(s->p, "{\"id\":\"%*s\",\"namespace\":\"%*s\","
-                    "\"rooms\":[\"%*s\"", (size_t) NGX_SIO_ID_LEN, so->id,
-                    s->namespace.n, s->namespace.p, (size_t) NGX_SIO_ID_LEN,
-                    so->id);
-
-    for (m = so->memberships; m; m = membership->next) {
-        membership = &sh->memberships[m];
-
-        if (membership->until != NGX_SIO_FOREVER) {
-            continue;
-        }
-
-        *p++ = ',';
-        *p++ = '"';
-
-        /* six bytes at most come of one, so the copy is read in time */
-
-        name = sh->rooms[membership->room].name;
-        text.n = ngx_sio_string_size(sh, name);
-        text.p = p + 5 * text.n;
-        (void) ngx_sio_string_copy(sh, name, (u_char *) text.p, text.n);
-
-        p += sio_json_escape(p, text);
-        *p++ = '"';
-    }
-
-    p = ngx_sprintf(p, "],\"user\":");
+    p = ngx_sprintf(s->p, "{\"id\":\"%*s\",\"namespace\":\"%*s\",\"rooms\":",
+                    (size_t) NGX_SIO_ID_LEN, so->id, s->namespace.n,
+                    s->namespace.p);
+    p = ngx_sio_show_rooms(sh, so, p);
+    p = ngx_sprintf(p, ",\"user\":");
     p = ngx_http_sio_api_fetch_user(sh, so->claims, p);
     p = ngx_sprintf(p, ",\"data\":");
-    p = ngx_http_sio_api_fetch_json(sh, so->data, p);
+    p = ngx_sio_show_json(sh, so->data, p);
     p = ngx_sprintf(p, ",\"handshake\":");
-    p = ngx_http_sio_api_fetch_json(sh, sh->sessions[so->session].handshake,
-                                    p);
+    p = ngx_sio_show_json(sh, sh->sessions[so->session].handshake, p);
     *p++ = '}';
 
     return p;
@@ -483,18 +434,4 @@ ngx_http_sio_api_fetch_user(ngx_sio_shared_t *sh, uint32_t block, u_char *p)
 
     return sub.kind == SIO_JSON_NONE
            ? ngx_cpymem(p, "null", 4) : ngx_cpymem(p, sub.raw.p, sub.raw.n);
-}
-
-
-static u_char *
-ngx_http_sio_api_fetch_json(ngx_sio_shared_t *sh, uint32_t block, u_char *p)
-{
-    if (block == 0) {
-        *p++ = '{';
-        *p++ = '}';
-        return p;
-    }
-
-    return p + ngx_sio_string_copy(sh, block, p,
-                                   ngx_sio_string_size(sh, block));
 }
