@@ -7,7 +7,6 @@
 #include "ngx_sio_redis_internal.h"
 
 
-#define NGX_SIO_REDIS_TIMEOUT   5000        /* ms, to greet or to reply */
 #define NGX_SIO_REDIS_FIRST     100         /* ms, until the first new try */
 #define NGX_SIO_REDIS_LAST      5000        /* ms, between later ones */
 #define NGX_SIO_REDIS_STABLE    3000        /* ms: then all is forgotten */
@@ -56,23 +55,39 @@ ngx_sio_redis_usable(const ngx_sio_redis_t *redis)
 static void
 ngx_sio_redis_connect(ngx_sio_redis_t *redis)
 {
-    ngx_int_t               rc;
-    ngx_addr_t             *addr;
-    ngx_peer_connection_t   pc;
+    ngx_addr_t                  *addr;
+    const ngx_sio_redis_conf_t  *conf;
 
-    addr = &redis->conf->addrs[redis->address++ % redis->conf->naddrs];
-
-    ngx_memzero(&pc, sizeof(ngx_peer_connection_t));
-
-    pc.sockaddr = addr->sockaddr;
-    pc.socklen = addr->socklen;
-    pc.name = &addr->name;
-    pc.get = ngx_event_get_peer;
-    pc.log = ngx_cycle->log;
-    pc.log_error = NGX_ERROR_INFO;
+    conf = redis->conf;
 
     redis->state = NGX_SIO_REDIS_CONNECTING;
     redis->step = 0;
+
+    if (conf->resolver) {
+        ngx_sio_redis_resolve(redis);
+        return;
+    }
+
+    addr = &conf->addrs[redis->address++ % conf->naddrs];
+    ngx_sio_redis_dial(redis, addr->sockaddr, addr->socklen);
+}
+
+
+void
+ngx_sio_redis_dial(ngx_sio_redis_t *redis, struct sockaddr *sockaddr,
+    socklen_t socklen)
+{
+    ngx_int_t              rc;
+    ngx_peer_connection_t  pc;
+
+    ngx_memzero(&pc, sizeof(ngx_peer_connection_t));
+
+    pc.sockaddr = sockaddr;
+    pc.socklen = socklen;
+    pc.name = (ngx_str_t *) &redis->conf->name;
+    pc.get = ngx_event_get_peer;
+    pc.log = ngx_cycle->log;
+    pc.log_error = NGX_ERROR_INFO;
 
     redis->reader = redisReaderCreate();
     if (redis->reader == NULL) {
@@ -439,6 +454,8 @@ ngx_sio_redis_shut(ngx_sio_redis_t *redis)
     ngx_sio_redis_wait_t  wait;
 
     redis->state = NGX_SIO_REDIS_IDLE;
+
+    ngx_sio_redis_resolve_stop(redis);
 
     if (redis->c) {
         ngx_close_connection(redis->c);

@@ -29,6 +29,11 @@ typedef struct {
     ngx_str_t              name;        /* of the server, for logs */
     ngx_addr_t            *addrs;
     ngx_uint_t             naddrs;
+    ngx_resolver_t        *resolver;    /* NULL: addrs are known */
+    ngx_msec_t             resolver_timeout;
+    ngx_str_t              host;        /* what it resolves */
+    in_port_t              port;
+    ngx_str_t              node;        /* node=, or empty */
     ngx_str_t              user;
     ngx_str_t              password;
     ngx_uint_t             db;
@@ -78,6 +83,7 @@ struct ngx_sio_redis_s {
     redisReader                 *reader;
     ngx_uint_t                   step;      /* of the greeting */
     ngx_uint_t                   address;   /* that is tried next */
+    ngx_resolver_ctx_t          *resolving; /* its name, under way */
     ngx_event_t                  timer;
     ngx_msec_t                   backoff;
     ngx_msec_t                   since;     /* when it became ready */

@@ -10,9 +10,25 @@
 #include "ngx_sio_redis.h"
 
 
+#define NGX_SIO_REDIS_TIMEOUT   5000        /* ms, to greet or to reply */
+
+
 /* Begins or continues the greeting; takes its next answer. */
 void ngx_sio_redis_greet(ngx_sio_redis_t *redis);
 void ngx_sio_redis_greeted(ngx_sio_redis_t *redis, redisReply *reply);
+
+/*
+ * Looks the server's name up; ngx_sio_redis_dial() or ngx_sio_redis_fail() is
+ * called then, maybe before this returns.
+ */
+void ngx_sio_redis_resolve(ngx_sio_redis_t *redis);
+
+/* Gives up a lookup that is under way. */
+void ngx_sio_redis_resolve_stop(ngx_sio_redis_t *redis);
+
+/* Connects to an address, which is copied. */
+void ngx_sio_redis_dial(ngx_sio_redis_t *redis, struct sockaddr *sockaddr,
+    socklen_t socklen);
 
 /* The greeting is over: commands that wait are written. */
 void ngx_sio_redis_ready(ngx_sio_redis_t *redis);

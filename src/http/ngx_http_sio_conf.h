@@ -21,6 +21,8 @@
 #define NGX_HTTP_SIO_ORIGIN_ANY      1
 #define NGX_HTTP_SIO_ORIGIN_LIST     2
 
+#define NGX_HTTP_SIO_NODE_MAX        16         /* characters of a name */
+
 
 /* Where a handshake's token is looked for. */
 #define NGX_HTTP_SIO_TOKEN_HEADER    0
@@ -110,6 +112,9 @@ ngx_str_t *ngx_http_sio_jwt_token(ngx_http_request_t *r);
  * found it good.
  */
 ngx_str_t *ngx_http_sio_jwt_claims(ngx_http_request_t *r);
+
+/* Whether it may be a node's name: 1 to NGX_HTTP_SIO_NODE_MAX of [\w-]. */
+ngx_uint_t ngx_http_sio_node_name(const ngx_str_t *name);
 
 /* Adds the variables of the access log. */
 ngx_int_t ngx_http_sio_variables(ngx_conf_t *cf);

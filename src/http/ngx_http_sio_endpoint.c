@@ -15,6 +15,9 @@ static ngx_int_t ngx_http_sio_open(ngx_http_request_t *r,
     const ngx_http_sio_args_t *args);
 static void ngx_http_sio_parse_arg(ngx_http_sio_args_t *args, u_char *p,
     u_char *last);
+static void ngx_http_sio_parse_sid(ngx_http_sio_args_t *args);
+static ngx_uint_t ngx_http_sio_elsewhere(ngx_http_request_t *r,
+    const ngx_http_sio_args_t *args);
 static sio_span_t ngx_http_sio_address(ngx_http_request_t *r);
 static ngx_int_t ngx_http_sio_cookie(ngx_http_request_t *r, u_char *sid);
 
@@ -74,6 +77,10 @@ ngx_http_sio_dispatch(ngx_http_request_t *r, const ngx_http_sio_args_t *args)
             return ngx_http_sio_error(r, NGX_HTTP_SIO_BAD_METHOD);
         }
 
+        if (ngx_http_sio_elsewhere(r, args)) {
+            return ngx_http_sio_error(r, NGX_HTTP_SIO_BAD_SID);
+        }
+
         return ngx_http_sio_websocket(r, args);
     }
 
@@ -87,7 +94,7 @@ ngx_http_sio_dispatch(ngx_http_request_t *r, const ngx_http_sio_args_t *args)
         return ngx_http_sio_open(r, args);
     }
 
-    if (args->sid.len != NGX_SIO_ID_LEN) {
+    if (args->sid.len != NGX_SIO_ID_LEN || ngx_http_sio_elsewhere(r, args)) {
         return ngx_http_sio_error(r, NGX_HTTP_SIO_BAD_SID);
     }
 
@@ -142,7 +149,7 @@ ngx_http_sio_handshake(ngx_http_request_t *r, ngx_uint_t transport,
 {
     u_char                    *p;
     ngx_int_t                  rc;
-    ngx_str_t                  json, *token;
+    ngx_str_t                  json, *token, *node;
     const char                *upgrades;
     ngx_sio_endpoint_t        *endpoint;
     ngx_http_sio_loc_conf_t   *slcf;
@@ -195,12 +202,15 @@ ngx_http_sio_handshake(ngx_http_request_t *r, ngx_uint_t transport,
         return NGX_ERROR;
     }
 
+    node = &endpoint->zone->node;
+
     packet->data = p;
     packet->len = ngx_snprintf(p, 256,
-                               "0{\"sid\":\"%*s\",\"upgrades\":[%s],"
+                               "0{\"sid\":\"%*s%s%V\",\"upgrades\":[%s],"
                                "\"pingInterval\":%M,\"pingTimeout\":%M,"
                                "\"maxPayload\":%uz}",
-                               (size_t) NGX_SIO_ID_LEN, sid, upgrades,
+                               (size_t) NGX_SIO_ID_LEN, sid,
+                               node->len ? "." : "", node, upgrades,
                                endpoint->ping_interval,
                                endpoint->ping_timeout, endpoint->max_payload)
                   - p;
@@ -258,7 +268,7 @@ static ngx_int_t
 ngx_http_sio_cookie(ngx_http_request_t *r, u_char *sid)
 {
     u_char                   *p;
-    ngx_str_t                 value;
+    ngx_str_t                 value, *node;
     ngx_http_sio_loc_conf_t  *slcf;
 
     slcf = ngx_http_get_module_loc_conf(r, ngx_socketio_module);
@@ -267,7 +277,10 @@ ngx_http_sio_cookie(ngx_http_request_t *r, u_char *sid)
         return NGX_OK;
     }
 
+    node = &slcf->endpoint.zone->node;
+
     value.len = slcf->cookie.len + 1 + NGX_SIO_ID_LEN
+                + (node->len ? 1 + node->len : 0)
                 + slcf->cookie_attributes.len;
 
     p = ngx_pnalloc(r->pool, value.len);
@@ -280,6 +293,12 @@ ngx_http_sio_cookie(ngx_http_request_t *r, u_char *sid)
     p = ngx_cpymem(p, slcf->cookie.data, slcf->cookie.len);
     *p++ = '=';
     p = ngx_cpymem(p, sid, NGX_SIO_ID_LEN);
+
+    if (node->len) {
+        *p++ = '.';
+        p = ngx_cpymem(p, node->data, node->len);
+    }
+
     ngx_memcpy(p, slcf->cookie_attributes.data, slcf->cookie_attributes.len);
 
     return ngx_http_sio_header(r, "Set-Cookie", &value);
@@ -296,6 +315,7 @@ ngx_http_sio_parse_args(ngx_http_request_t *r, ngx_http_sio_args_t *args)
     ngx_str_set(&args->transport, "");
     ngx_str_null(&args->eio);
     ngx_str_null(&args->sid);
+    ngx_str_null(&args->node);
     args->base64 = 0;
 
     last = r->args.data + r->args.len;
@@ -332,6 +352,7 @@ ngx_http_sio_parse_arg(ngx_http_sio_args_t *args, u_char *p, u_char *last)
     } else if (n == 3 && ngx_strncmp(p, "sid", 3) == 0) {
         args->sid.data = value;
         args->sid.len = last - value;
+        ngx_http_sio_parse_sid(args);
 
     } else if (n == 3 && ngx_strncmp(p, "b64", 3) == 0) {
         args->base64 = last > value;
@@ -348,4 +369,75 @@ ngx_http_sio_parse_arg(ngx_http_sio_args_t *args, u_char *p, u_char *last)
             ngx_str_set(&args->transport, "websocket");
         }
     }
+}
+
+
+/* What cannot be a name stays a part of the sid, which then is unknown. */
+
+static void
+ngx_http_sio_parse_sid(ngx_http_sio_args_t *args)
+{
+    ngx_str_t  node;
+
+    ngx_str_null(&args->node);
+
+    if (args->sid.len <= NGX_SIO_ID_LEN
+        || args->sid.data[NGX_SIO_ID_LEN] != '.')
+    {
+        return;
+    }
+
+    node.data = args->sid.data + NGX_SIO_ID_LEN + 1;
+    node.len = args->sid.len - NGX_SIO_ID_LEN - 1;
+
+    if (ngx_http_sio_node_name(&node)) {
+        args->node = node;
+        args->sid.len = NGX_SIO_ID_LEN;
+    }
+}
+
+
+/* A session of another node would be unknown here; the log tells why. */
+
+static ngx_uint_t
+ngx_http_sio_elsewhere(ngx_http_request_t *r, const ngx_http_sio_args_t *args)
+{
+    ngx_str_t                *node;
+    ngx_http_sio_loc_conf_t  *slcf;
+
+    slcf = ngx_http_get_module_loc_conf(r, ngx_socketio_module);
+    node = &slcf->endpoint.zone->node;
+
+    if (args->node.len == 0
+        || (args->node.len == node->len
+            && ngx_strncmp(args->node.data, node->data, node->len) == 0))
+    {
+        return 0;
+    }
+
+    ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
+                  "socketio session is of node \"%V\", this is \"%V\": route "
+                  "requests by the end of their sid", &args->node, node);
+
+    return 1;
+}
+
+
+ngx_uint_t
+ngx_http_sio_node_name(const ngx_str_t *name)
+{
+    u_char      c;
+    ngx_uint_t  i;
+
+    for (i = 0; i < name->len; i++) {
+        c = name->data[i];
+
+        if (!((c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z')
+              || c == '_' || c == '-'))
+        {
+            return 0;
+        }
+    }
+
+    return name->len && name->len <= NGX_HTTP_SIO_NODE_MAX;
 }

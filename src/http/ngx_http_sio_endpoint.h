@@ -15,7 +15,8 @@
 typedef struct {
     ngx_str_t   eio;
     ngx_str_t   transport;              /* "" if it is neither */
-    ngx_str_t   sid;
+    ngx_str_t   sid;                    /* without .NODE */
+    ngx_str_t   node;                   /* that the sid names, or empty */
     ngx_uint_t  base64;                 /* b64: no binary frames */
 } ngx_http_sio_args_t;
 

@@ -28,6 +28,8 @@ static char *ngx_http_sio_redis_user(ngx_conf_t *cf, ngx_sio_redis_conf_t *rc,
 static char *ngx_http_sio_redis_db(ngx_sio_redis_conf_t *rc, ngx_str_t *rest);
 static char *ngx_http_sio_redis_address(ngx_conf_t *cf,
     ngx_sio_redis_conf_t *rc, ngx_str_t *host);
+static char *ngx_http_sio_redis_resolve(ngx_conf_t *cf,
+    ngx_sio_redis_conf_t *rc);
 static void ngx_http_sio_redis_decode(ngx_str_t *text);
 static ngx_int_t ngx_http_sio_redis_init_process(ngx_cycle_t *cycle);
 static void ngx_http_sio_redis_exit_process(ngx_cycle_t *cycle);
@@ -134,7 +136,12 @@ ngx_http_sio_redis_init_main_conf(ngx_conf_t *cf, void *conf)
             return NGX_CONF_ERROR;
         }
 
+        if (ngx_http_sio_redis_resolve(cf, &rc[i]) != NGX_CONF_OK) {
+            return NGX_CONF_ERROR;
+        }
+
         zone->bus = &ngx_sio_cluster_bus;
+        zone->node = rc[i].node;
         rc[i].zone = zone;
     }
 
@@ -211,10 +218,19 @@ ngx_http_sio_redis_parameter(ngx_conf_t *cf, ngx_sio_redis_conf_t *rc,
         return "needs a prefix of 1 to 128 characters without # and blanks";
     }
 
+    if (ngx_strncmp(value->data, "node=", 5) == 0) {
+        rc->node.data = value->data + 5;
+        rc->node.len = value->len - 5;
+
+        return ngx_http_sio_node_name(&rc->node)
+               ? NGX_CONF_OK
+               : "needs a node of 1 to 16 characters of [A-Za-z0-9_-]";
+    }
+
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                        "invalid parameter \"%V\" of socketio_redis, write "
                        "ZONE redis://HOST[:PORT][/DB] [adapter=pubsub] "
-                       "[prefix=NAME] [env=NAME]", value);
+                       "[prefix=NAME] [node=NAME] [env=NAME]", value);
     return NGX_CONF_ERROR;
 }
 
@@ -361,6 +377,7 @@ ngx_http_sio_redis_address(ngx_conf_t *cf, ngx_sio_redis_conf_t *rc,
     ngx_memzero(&u, sizeof(ngx_url_t));
     u.url = *host;
     u.default_port = 6379;
+    u.no_resolve = 1;
 
     if (ngx_parse_url(cf->pool, &u) != NGX_OK) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
@@ -370,6 +387,48 @@ ngx_http_sio_redis_address(ngx_conf_t *cf, ngx_sio_redis_conf_t *rc,
     }
 
     rc->name = *host;
+    rc->addrs = u.addrs;
+    rc->naddrs = u.naddrs;
+    rc->host = u.host;
+    rc->port = u.port;
+
+    return NGX_CONF_OK;
+}
+
+
+/* A resolver may stand behind socketio_redis, so names come last. */
+
+static char *
+ngx_http_sio_redis_resolve(ngx_conf_t *cf, ngx_sio_redis_conf_t *rc)
+{
+    ngx_url_t                  u;
+    ngx_http_core_loc_conf_t  *clcf;
+
+    if (rc->naddrs) {
+        return NGX_CONF_OK;
+    }
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    /* nginx has put one without servers where none is configured */
+
+    if (clcf->resolver && clcf->resolver->connections.nelts) {
+        rc->resolver = clcf->resolver;
+        rc->resolver_timeout = clcf->resolver_timeout;
+        return NGX_CONF_OK;
+    }
+
+    ngx_memzero(&u, sizeof(ngx_url_t));
+    u.url = rc->name;
+    u.default_port = 6379;
+
+    if (ngx_parse_url(cf->pool, &u) != NGX_OK) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "%s in \"%V\" of socketio_redis",
+                           u.err ? u.err : "error", &rc->name);
+        return NGX_CONF_ERROR;
+    }
+
     rc->addrs = u.addrs;
     rc->naddrs = u.naddrs;
 

@@ -30,6 +30,7 @@ typedef struct {
     ngx_str_t          name;
     size_t             size;            /* of the registry, bytes */
     size_t             log_size;
+    ngx_str_t          node;            /* ends ids of sessions, or empty */
     ngx_shm_zone_t    *shm_zone;
     ngx_slab_pool_t   *slab;            /* its mutex is the lock */
     ngx_sio_shared_t  *shared;
