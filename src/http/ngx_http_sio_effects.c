@@ -214,7 +214,7 @@ ngx_http_sio_effects_reply(ngx_http_sio_effects_t *e)
     ngx_int_t   rc;
     sio_span_t  ack;
 
-    if (e->call->ack.n == 0) {
+    if (e->call->ack.n == 0 || e->silent) {
         return NGX_OK;
     }
 

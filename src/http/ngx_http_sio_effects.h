@@ -25,6 +25,7 @@ typedef struct {
     ngx_array_t              join;          /* of sio_span_t */
     ngx_array_t              emits;         /* ngx_http_sio_api_op_t */
     sio_span_t               ack;           /* a JSON array, or empty */
+    ngx_uint_t               silent;        /* the event gets no ack */
     sio_span_t               attachments[SIO_ATTACHMENTS_MAX];
     ngx_uint_t               nattachments;
     ngx_uint_t               refused;       /* there is an error */

@@ -298,8 +298,13 @@ ngx_http_sio_effects_ack(ngx_http_sio_effects_t *e)
 
     v = ngx_http_sio_effects_get(e, "ack");
 
+    if (v.kind == SIO_JSON_FALSE) {
+        e->silent = 1;
+        v.kind = SIO_JSON_NONE;
+    }
+
     if (v.kind != SIO_JSON_NONE && v.kind != SIO_JSON_ARRAY) {
-        return ngx_http_sio_effects_bad(e, "must be an array", "ack");
+        return ngx_http_sio_effects_bad(e, "must be an array or false", "ack");
     }
 
     e->op.value[NGX_HTTP_SIO_API_ATTACHMENTS] =

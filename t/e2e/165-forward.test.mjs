@@ -194,6 +194,25 @@ run('what an answer does', { location: `${AUTH} ${NAMESPACES}
         other.disconnect();
     });
 
+    test('no ack at all', async () => {
+        const session = await s.open();
+
+        await session.connect();
+        s.service.answer = ({ body }) => ({
+            ack: body.args[0] < 2 ? false : ['third'],
+            error: body.args[0] === 1 ? { message: 'unheard' } : null,
+            emit: [{ rooms: ['${socket.id}'], event: 'e', args: body.args }],
+        });
+
+        for (let n = 0; n < 3; n++) {
+            await session.send(`42${n}["quiet",${n}]`);
+            assert.equal(await session.recv(), `42["e",${n}]`);
+        }
+
+        assert.equal(await session.recv(), '432["third"]');
+        await session.close();
+    });
+
     test('no template but the sender is filled in', async () => {
         const session = await s.open();
         const sid = await session.connect();
