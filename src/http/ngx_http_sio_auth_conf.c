@@ -198,10 +198,7 @@ ngx_http_sio_key_source(ngx_conf_t *cf, ngx_str_t *value, sio_span_t *key)
         return NGX_CONF_OK;
     }
 
-    if (ngx_strncmp(value->data, "file=", 5) == 0) {
-        name.data = value->data + 5;
-        name.len = value->len - 5;
-
+    if (ngx_http_sio_value(value, "file=", &name)) {
         return ngx_http_sio_key_file(cf, &name, key);
     }
 
@@ -287,12 +284,9 @@ ngx_http_sio_set_jwt_jwks(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     value = cf->args->elts;
 
-    if (ngx_strncmp(value[1].data, "file=", 5) != 0) {
+    if (!ngx_http_sio_value(&value[1], "file=", &name)) {
         return "needs file=PATH";
     }
-
-    name.data = value[1].data + 5;
-    name.len = value[1].len - 5;
 
     rv = ngx_http_sio_key_file(cf, &name, &text);
     if (rv != NGX_CONF_OK) {

@@ -157,18 +157,12 @@ ngx_http_sio_rate_parameter(ngx_str_t *value, sio_rate_t *rate,
 {
     ngx_str_t  text;
 
-    if (ngx_strncmp(value->data, "rate=", 5) == 0) {
-        text.data = value->data + 5;
-        text.len = value->len - 5;
-
+    if (ngx_http_sio_value(value, "rate=", &text)) {
         return rate->rate == NGX_HTTP_SIO_UNSET
                ? ngx_http_sio_parse_rate(&text, rate) : "is a second rate";
     }
 
-    if (ngx_strncmp(value->data, "burst=", 6) == 0) {
-        text.data = value->data + 6;
-        text.len = value->len - 6;
-
+    if (ngx_http_sio_value(value, "burst=", &text)) {
         return rate->burst == NGX_HTTP_SIO_UNSET
                ? ngx_http_sio_parse_burst(&text, rate) : "is a second burst";
     }

@@ -4,7 +4,7 @@
  * clusters in a worker.
  */
 
-#include "ngx_http_sio_conf.h"
+#include "ngx_http_sio_setters.h"
 #include "ngx_sio_cluster.h"
 
 
@@ -195,15 +195,11 @@ ngx_http_sio_redis_parameter(ngx_conf_t *cf, ngx_sio_redis_conf_t *rc,
         return NGX_CONF_OK;
     }
 
-    if (ngx_strncmp(value->data, "env=", 4) == 0) {
-        text.data = value->data + 4;
-        text.len = value->len - 4;
+    if (ngx_http_sio_value(value, "env=", &text)) {
         return ngx_http_sio_redis_env(cf, rc, &text);
     }
 
-    if (ngx_strncmp(value->data, "prefix=", 7) == 0) {
-        rc->prefix.data = value->data + 7;
-        rc->prefix.len = value->len - 7;
+    if (ngx_http_sio_value(value, "prefix=", &rc->prefix)) {
 
         for (i = 0; i < rc->prefix.len; i++) {
             if (rc->prefix.data[i] <= ' ' || rc->prefix.data[i] == '#') {

@@ -33,6 +33,25 @@ ngx_http_sio_check_range(ngx_conf_t *cf, void *post, void *data)
 }
 
 
+ngx_uint_t
+ngx_http_sio_value(const ngx_str_t *parameter, const char *name,
+    ngx_str_t *value)
+{
+    size_t  n;
+
+    n = ngx_strlen(name);
+
+    if (parameter->len < n || ngx_strncmp(parameter->data, name, n) != 0) {
+        return 0;
+    }
+
+    value->data = parameter->data + n;
+    value->len = parameter->len - n;
+
+    return 1;
+}
+
+
 char *
 ngx_http_sio_set_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
@@ -63,9 +82,7 @@ ngx_http_sio_set_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
             continue;
         }
 
-        if (ngx_strncmp(value[i].data, "log=", 4) == 0) {
-            size.data = value[i].data + 4;
-            size.len = value[i].len - 4;
+        if (ngx_http_sio_value(&value[i], "log=", &size)) {
             zone->log_size = (size_t) ngx_parse_size(&size);
 
             if (zone->log_size != (size_t) NGX_ERROR) {

@@ -74,6 +74,13 @@ char *ngx_http_sio_relay_merges(ngx_conf_t *cf, ngx_sio_event_rule_t *rule,
 /* Refuses rules of a merged namespace that its other values make void. */
 char *ngx_http_sio_check_on(ngx_conf_t *cf, ngx_sio_namespace_conf_t *nc);
 
+/*
+ * Whether a parameter begins with that name, which ends in "="; the value is
+ * what stands behind it, as a part of the parameter.
+ */
+ngx_uint_t ngx_http_sio_value(const ngx_str_t *parameter, const char *name,
+    ngx_str_t *value);
+
 /* Parses if=CLAIM=VALUE.  NGX_DECLINED: it is none, or there was one before. */
 ngx_int_t ngx_http_sio_parse_if(ngx_str_t *text, ngx_str_t *claim,
     ngx_str_t *value);
