@@ -58,7 +58,7 @@ asan_env = TEST_NGINX_BINARY=$(out)/asan/nginx TEST_NGINX_MODULE= \
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all echo deps deps-run npm run test unit fuzz fuzz-merge e2e workers \
-	faults soak cluster asan lint clean help
+	faults soak cluster partition asan lint clean help
 
 
 all:
@@ -85,6 +85,8 @@ help:
 	@echo "               clients while allocations fail"
 	@echo "make soak      clients that come and go for SOAK_SECONDS=600:"
 	@echo "               nothing may grow"
+	@echo "make partition"
+	@echo "               30 seconds without a network to Redis; needs root"
 	@echo "make asan      e2e and workers under ASan and UBSan"
 	@echo "make echo      the module with the tests' echo (never for use)"
 	@echo "make deps      installs packages for make test"
@@ -203,6 +205,12 @@ soak: $(subject) npm
 
 cluster: $(subject) npm
 	@$(nginx_env) $(run) node cluster $(cluster)
+
+
+# The one test of cluster that is better when it takes longer.
+partition: $(subject) npm
+	@$(nginx_env) PARTITION_SECONDS=30 $(run) node partition \
+		t/cluster/060-partition.test.mjs
 
 
 asan: npm

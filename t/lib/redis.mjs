@@ -22,8 +22,10 @@ export const NO_REDIS =
 
 
 class Redis {
-    constructor(port, options) {
+    constructor(port, options, { host = '127.0.0.1', within = [] }) {
         this.port = port;
+        this.host = host;
+        this.within = within;
         this.options = options;
         this.dir = fs.mkdtempSync(path.join(os.tmpdir(), 'sio-redis-'));
         this.sock = path.join(this.dir, 'redis.sock');
@@ -32,12 +34,14 @@ class Redis {
     }
 
     get url() {
-        return `redis://127.0.0.1:${this.port}`;
+        return `redis://${this.host}:${this.port}`;
     }
 
     async start() {
-        this.child = spawn('redis-server', [
-            '--port', this.port, '--bind', '127.0.0.1', '--dir', this.dir,
+        const [program, ...words] = [...this.within, 'redis-server'];
+
+        this.child = spawn(program, [
+            ...words, '--port', this.port, '--bind', '127.0.0.1', '--dir', this.dir,
             '--unixsocket', this.sock, '--unixsocketperm', '777',
             '--save', '', '--appendonly', 'no', ...this.options,
         ], { stdio: 'ignore' });
@@ -45,8 +49,8 @@ class Redis {
             this.child.once('exit', resolve);
         });
 
-        await until(() => spawnSync('redis-cli', ['-p', this.port, 'ping'],
-                                    { encoding: 'utf8' })
+        await until(() => spawnSync('redis-cli', [
+            '-h', this.host, '-p', this.port, 'ping'], { encoding: 'utf8' })
             .stdout.match(/PONG|NOAUTH/), 'redis-server');
 
         return this;
@@ -66,8 +70,8 @@ class Redis {
     }
 
     cli(...args) {
-        return spawnSync('redis-cli', ['-p', this.port, ...args],
-                         { encoding: 'utf8' }).stdout.trim();
+        return spawnSync('redis-cli', ['-h', this.host, '-p', this.port,
+                                       ...args], { encoding: 'utf8' }).stdout.trim();
     }
 
     async kill(signal = 'SIGKILL') {
@@ -75,19 +79,27 @@ class Redis {
         await this.exited;
     }
 
+    /* Closes the clients that client() has made. */
+    async leave() {
+        await Promise.all(this.clients.splice(0).map((c) => c.quit()
+            .catch(() => c.disconnect()).catch(() => {})));
+    }
+
     async stop() {
         this.child.kill('SIGCONT');
-        await Promise.all(this.clients.map((c) => c.quit()
-            .catch(() => c.disconnect()).catch(() => {})));
+        await this.leave();
         await this.kill();
         fs.rmSync(this.dir, { recursive: true, force: true });
     }
 }
 
 
-/* Options are words of redis-server's command line. */
-export async function startRedis(options = []) {
-    return new Redis(await freePort(), options).start();
+/*
+ * Options are words of redis-server's command line; place may name the host that
+ * it listens at, and the command within which it runs.
+ */
+export async function startRedis(options = [], place = {}) {
+    return new Redis(await freePort(), options, place).start();
 }
 
 
