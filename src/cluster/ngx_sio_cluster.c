@@ -5,7 +5,7 @@
  * times a second whether there is one.
  */
 
-#include "ngx_sio_cluster.h"
+#include "ngx_sio_cluster_question.h"
 
 
 #define NGX_SIO_CLUSTER_TICK    100     /* ms */
@@ -73,6 +73,8 @@ ngx_sio_cluster_init(const ngx_sio_redis_conf_t *conf, ngx_cycle_t *cycle)
     cl->publisher.data = cl;
     ngx_sio_redis_init(&cl->publisher);
 
+    ngx_sio_cluster_questions_init(cl);
+
     cl->tick.handler = ngx_sio_cluster_tick;
     cl->tick.data = cl;
     cl->tick.log = cycle->log;
@@ -100,6 +102,7 @@ ngx_sio_cluster_exit(ngx_sio_zone_t *zone)
 
     ngx_sio_cluster_resign(cl);
     ngx_sio_redis_close(&cl->publisher);
+    ngx_sio_redis_close(&cl->asker);
 
     sio_adapter_free(cl->in);
     sio_adapter_free(cl->out);
@@ -121,6 +124,8 @@ ngx_sio_cluster_tick(ngx_event_t *ev)
     sh = cl->zone->shared;
 
     ngx_add_timer(ev, NGX_SIO_CLUSTER_TICK);
+
+    ngx_sio_cluster_questions_tick(cl);
 
     if (ngx_exiting) {
         ngx_sio_cluster_resign(cl);

@@ -45,6 +45,16 @@ typedef struct {
                                             /* by cell: the name's hash, if it
                                                is among them */
 
+    /* questions to other nodes */
+    ngx_sio_redis_t              asker;     /* hears the answers */
+    ngx_queue_t                  questions;
+    ngx_queue_t                  channels;
+    ngx_uint_t                   nquestions;
+    uint64_t                     serial;
+    ngx_msec_t                   asked;     /* when there was one */
+    ngx_msec_t                   answered;  /* when something was heard */
+
+    sio_span_t                   sender;    /* of what is published */
     u_char                      *text;      /* a packet to publish */
     size_t                       text_size;
     ngx_sio_redis_buf_t          answer;    /* of a request, under way */
@@ -85,6 +95,12 @@ void ngx_sio_cluster_request(ngx_sio_cluster_t *cl, sio_span_t namespace,
  */
 ngx_int_t ngx_sio_cluster_send(ngx_sio_cluster_t *cl, const char *kind,
     sio_span_t namespace, sio_span_t name, sio_span_t message);
+
+/*
+ * Sets *b to say an event; it points into emit and cl.  NGX_OK or NGX_ERROR.
+ */
+ngx_int_t ngx_sio_cluster_event(ngx_sio_cluster_t *cl,
+    const ngx_sio_emit_t *emit, sio_adapter_broadcast_t *b);
 
 /*
  * Tells the other nodes of a request that needs no answer; uid is filled in.

@@ -25,7 +25,7 @@ const struct ngx_sio_bus_s  ngx_sio_cluster_bus = { ngx_sio_cluster_publish };
 static ngx_uint_t
 ngx_sio_cluster_publish(ngx_sio_emit_t *emit)
 {
-    sio_span_t                message, room, id;
+    sio_span_t                message, room;
     ngx_sio_cluster_t        *cl;
     sio_adapter_broadcast_t   b;
 
@@ -35,37 +35,13 @@ ngx_sio_cluster_publish(ngx_sio_emit_t *emit)
         return NGX_SIO_CLUSTER_DOWN;
     }
 
-    ngx_memzero(&b, sizeof(sio_adapter_broadcast_t));
     ngx_memzero(&room, sizeof(sio_span_t));
-
-    b.uid.p = cl->uid;
-    b.uid.n = NGX_SIO_UID_LEN;
-    b.rooms.name = emit->rooms;
-    b.rooms.n = emit->nrooms;
-    b.except.name = emit->except;
-    b.except.n = emit->nexcept;
-    b.is_volatile = emit->flags & NGX_SIO_VOLATILE;
-    b.nattachments = emit->payload.nattachments;
-
-    if (b.nattachments) {
-        ngx_memcpy(b.attachments, emit->payload.attachments,
-                   b.nattachments * sizeof(sio_span_t));
-    }
-
-    /* a socket's own worker emits for it, so the cell is still its own */
-
-    if (emit->others && emit->nexcept == 0) {
-        id.p = emit->zone->shared->sockets[emit->sender.cell].id;
-        id.n = NGX_SIO_ID_LEN;
-        b.except.name = &id;
-        b.except.n = 1;
-    }
 
     if (emit->nrooms == 1) {
         room = emit->rooms[0];
     }
 
-    if (ngx_sio_cluster_packet(cl, emit, &b.text) != NGX_OK
+    if (ngx_sio_cluster_event(cl, emit, &b) != NGX_OK
         || sio_adapter_encode(cl->out, &b, &message) != SIO_OK)
     {
         return NGX_SIO_CLUSTER_REFUSED;
@@ -73,6 +49,39 @@ ngx_sio_cluster_publish(ngx_sio_emit_t *emit)
 
     return ngx_sio_cluster_send(cl, "", emit->namespace, room, message)
            == NGX_OK ? NGX_SIO_CLUSTER_SENT : NGX_SIO_CLUSTER_DOWN;
+}
+
+
+ngx_int_t
+ngx_sio_cluster_event(ngx_sio_cluster_t *cl, const ngx_sio_emit_t *emit,
+    sio_adapter_broadcast_t *b)
+{
+    ngx_memzero(b, sizeof(sio_adapter_broadcast_t));
+
+    b->uid.p = cl->uid;
+    b->uid.n = NGX_SIO_UID_LEN;
+    b->rooms.name = emit->rooms;
+    b->rooms.n = emit->nrooms;
+    b->except.name = emit->except;
+    b->except.n = emit->nexcept;
+    b->is_volatile = emit->flags & NGX_SIO_VOLATILE;
+    b->nattachments = emit->payload.nattachments;
+
+    if (b->nattachments) {
+        ngx_memcpy(b->attachments, emit->payload.attachments,
+                   b->nattachments * sizeof(sio_span_t));
+    }
+
+    /* a socket's own worker emits for it, so the cell is still its own */
+
+    if (emit->others && emit->nexcept == 0) {
+        cl->sender.p = emit->zone->shared->sockets[emit->sender.cell].id;
+        cl->sender.n = NGX_SIO_ID_LEN;
+        b->except.name = &cl->sender;
+        b->except.n = 1;
+    }
+
+    return ngx_sio_cluster_packet(cl, emit, &b->text);
 }
 
 

@@ -12,6 +12,8 @@
 #define NGX_SIO_CLUSTER_NAME    1024    /* bytes of a room's name */
 
 
+static void ngx_sio_cluster_own(ngx_sio_cluster_t *cl, sio_span_t namespace,
+    const sio_adapter_request_t *request);
 static void ngx_sio_cluster_broadcast_ack(ngx_sio_cluster_t *cl,
     sio_span_t namespace, const sio_adapter_request_t *request);
 static void ngx_sio_cluster_answer_text(ngx_sio_cluster_t *cl,
@@ -46,6 +48,7 @@ ngx_sio_cluster_request(ngx_sio_cluster_t *cl, sio_span_t namespace,
     own.n = NGX_SIO_UID_LEN;
 
     if (sio_span_eq(request.uid, own)) {
+        ngx_sio_cluster_own(cl, namespace, &request);
         return;
     }
 
@@ -72,6 +75,20 @@ ngx_sio_cluster_request(ngx_sio_cluster_t *cl, sio_span_t namespace,
     if (job) {
         ngx_sio_stat(cl->zone, cluster_received, 1);
         ngx_sio_cluster_job_run(&job->event);
+    }
+}
+
+
+/* A worker asks, and Redis counts this nginx too: it has nothing to add. */
+
+static void
+ngx_sio_cluster_own(ngx_sio_cluster_t *cl, sio_span_t namespace,
+    const sio_adapter_request_t *request)
+{
+    if (request->id.n && ngx_sio_cluster_counted(cl, namespace)) {
+        ngx_sio_cluster_answer_text(cl, namespace, request->id,
+                                    request->type == SIO_ADAPTER_BROADCAST
+                                    ? "\"type\":8,\"clientCount\":0" : "");
     }
 }
 

@@ -14,6 +14,8 @@ static int sio_adapter_options(sio_adapter_t *a, const msgpack_object *opts,
 static int sio_adapter_names(sio_adapter_t *a, const msgpack_object *list,
     unsigned which, sio_adapter_names_t *names);
 static int sio_adapter_true(const msgpack_object *map, const char *name);
+static int sio_adapter_encode_event(sio_adapter_t *a, msgpack_packer *pk,
+    const sio_adapter_broadcast_t *b, sio_span_t *message);
 static void sio_adapter_encode_opts(msgpack_packer *pk,
     const sio_adapter_broadcast_t *b);
 static void sio_adapter_encode_names(msgpack_packer *pk, const char *key,
@@ -259,13 +261,51 @@ int
 sio_adapter_encode(sio_adapter_t *a, const sio_adapter_broadcast_t *b,
     sio_span_t *message)
 {
-    sio_span_t      text;
-    sio_packet_t    packet;
     msgpack_packer  pk;
 
     sio_adapter_begin(a);
     sio_adapter_empty(&a->out);
     sio_adapter_packer(a, &pk);
+
+    msgpack_pack_array(&pk, 3);
+    sio_adapter_pack_str(&pk, b->uid);
+
+    return sio_adapter_encode_event(a, &pk, b, message);
+}
+
+
+int
+sio_adapter_ask_write(sio_adapter_t *a, const sio_adapter_request_t *request,
+    sio_span_t *message)
+{
+    msgpack_packer  pk;
+
+    sio_adapter_begin(a);
+    sio_adapter_empty(&a->out);
+    sio_adapter_packer(a, &pk);
+
+    msgpack_pack_map(&pk, 5);
+    sio_adapter_pack_str(&pk, sio_span("uid"));
+    sio_adapter_pack_str(&pk, request->uid);
+    sio_adapter_pack_str(&pk, sio_span("requestId"));
+    sio_adapter_pack_str(&pk, request->id);
+    sio_adapter_pack_str(&pk, sio_span("type"));
+    msgpack_pack_uint8(&pk, SIO_ADAPTER_BROADCAST);
+    sio_adapter_pack_str(&pk, sio_span("packet"));
+    a->named = 1;
+
+    return sio_adapter_encode_event(a, &pk, &request->broadcast, message);
+}
+
+
+/* The rest of a message: packet and options, which have names in a map. */
+
+static int
+sio_adapter_encode_event(sio_adapter_t *a, msgpack_packer *pk,
+    const sio_adapter_broadcast_t *b, sio_span_t *message)
+{
+    sio_span_t    text;
+    sio_packet_t  packet;
 
     text.p = b->text.p + 1;
     text.n = b->text.n - 1;
@@ -281,13 +321,10 @@ sio_adapter_encode(sio_adapter_t *a, const sio_adapter_broadcast_t *b,
     a->attachments = (sio_span_t *) b->attachments;
     a->nattachments = b->nattachments;
 
-    msgpack_pack_array(&pk, 3);
-    sio_adapter_pack_str(&pk, b->uid);
-
-    msgpack_pack_map(&pk, 3);
-    sio_adapter_pack_str(&pk, sio_span("type"));
-    msgpack_pack_uint8(&pk, SIO_EVENT);
-    sio_adapter_pack_str(&pk, sio_span("data"));
+    msgpack_pack_map(pk, 3);
+    sio_adapter_pack_str(pk, sio_span("type"));
+    msgpack_pack_uint8(pk, SIO_EVENT);
+    sio_adapter_pack_str(pk, sio_span("data"));
 
     if (sio_adapter_from_json(a, &packet.payload, SIO_ADAPTER_DEPTH - 2)
         != SIO_OK)
@@ -295,9 +332,14 @@ sio_adapter_encode(sio_adapter_t *a, const sio_adapter_broadcast_t *b,
         return SIO_ERROR;
     }
 
-    sio_adapter_pack_str(&pk, sio_span("nsp"));
-    sio_adapter_pack_str(&pk, packet.nsp);
-    sio_adapter_encode_opts(&pk, b);
+    sio_adapter_pack_str(pk, sio_span("nsp"));
+    sio_adapter_pack_str(pk, packet.nsp);
+
+    if (a->named) {
+        sio_adapter_pack_str(pk, sio_span("opts"));
+    }
+
+    sio_adapter_encode_opts(pk, b);
 
     if (a->out.failed) {
         return sio_adapter_fail(a, "no memory");
@@ -317,11 +359,16 @@ sio_adapter_encode_opts(msgpack_packer *pk, const sio_adapter_broadcast_t *b)
     sio_adapter_encode_names(pk, "rooms", &b->rooms);
     sio_adapter_encode_names(pk, "except", &b->except);
     sio_adapter_pack_str(pk, sio_span("flags"));
-    msgpack_pack_map(pk, b->is_volatile ? 1 : 0);
+    msgpack_pack_map(pk, (b->is_volatile != 0) + (b->timeout != 0));
 
     if (b->is_volatile) {
         sio_adapter_pack_str(pk, sio_span("volatile"));
         msgpack_pack_true(pk);
+    }
+
+    if (b->timeout) {
+        sio_adapter_pack_str(pk, sio_span("timeout"));
+        msgpack_pack_uint64(pk, b->timeout);
     }
 }
 

@@ -76,7 +76,7 @@ typedef struct {
     sio_json_t           data;
     sio_json_t           packet;        /* ACK: one client's value */
     uint64_t             count;         /* CLIENT_COUNT */
-    sio_span_t          *attachments;   /* of packet, when it is written */
+    sio_span_t          *attachments;   /* of packet */
     unsigned             nattachments;
 } sio_adapter_response_t;
 
@@ -113,6 +113,13 @@ int sio_adapter_request_read(sio_adapter_t *a, sio_span_t message,
  * SIO_OK and *message, or SIO_ERROR without memory.
  */
 int sio_adapter_request_write(sio_adapter_t *a,
+    const sio_adapter_request_t *request, sio_span_t *message);
+
+/*
+ * Writes a request of type BROADCAST as MessagePack; its text is as above, an
+ * ack id in it is not used.  SIO_OK and *message, or SIO_ERROR as there.
+ */
+int sio_adapter_ask_write(sio_adapter_t *a,
     const sio_adapter_request_t *request, sio_span_t *message);
 
 /*

@@ -39,6 +39,8 @@ struct sio_adapter_s {
     sio_span_t         *attachments;    /* NULL: binary is refused */
     unsigned            nattachments;
     int                 literal;        /* has what looks like a placeholder */
+    int                 named;          /* options have a name */
+    sio_span_t          taken[SIO_ATTACHMENTS_MAX];     /* of an answer */
 };
 
 

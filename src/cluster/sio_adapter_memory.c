@@ -77,6 +77,7 @@ sio_adapter_begin(sio_adapter_t *a)
     a->attachments = NULL;
     a->nattachments = 0;
     a->literal = 0;
+    a->named = 0;
 }
 
 

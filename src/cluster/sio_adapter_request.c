@@ -8,7 +8,7 @@
 
 
 static int sio_adapter_document(sio_adapter_t *a, sio_span_t message,
-    sio_json_t *v, msgpack_object *value);
+    sio_json_t *v, msgpack_object *value, sio_span_t *taken);
 static int sio_adapter_request_json(sio_adapter_t *a, const sio_json_t *v,
     sio_adapter_request_t *request);
 static int sio_adapter_request_ack(sio_adapter_t *a,
@@ -25,11 +25,14 @@ static void sio_adapter_put_body(sio_adapter_t *a,
     const sio_adapter_request_t *request);
 
 
-/* Sets *value to a map where it is a broadcast with acks, else *v. */
+/*
+ * Sets *value to a map where it is a broadcast with acks, else *v.  Binary is
+ * put into taken, refused where that is NULL.
+ */
 
 static int
 sio_adapter_document(sio_adapter_t *a, sio_span_t message, sio_json_t *v,
-    msgpack_object *value)
+    msgpack_object *value, sio_span_t *taken)
 {
     sio_span_t             text;
     const msgpack_object  *type;
@@ -59,7 +62,7 @@ sio_adapter_document(sio_adapter_t *a, sio_span_t message, sio_json_t *v,
             return SIO_OK;
         }
 
-        value->type = MSGPACK_OBJECT_MAP;
+        a->attachments = taken;
 
         if (sio_adapter_to_json(a, value) != SIO_OK) {
             return SIO_ERROR;
@@ -67,6 +70,11 @@ sio_adapter_document(sio_adapter_t *a, sio_span_t message, sio_json_t *v,
 
         if (a->text.failed) {
             return sio_adapter_fail(a, "no memory");
+        }
+
+        if (a->literal && a->nattachments) {
+            return sio_adapter_fail(a, "binary, and what looks like its "
+                                    "placeholder");
         }
 
         text.p = a->text.p;
@@ -100,7 +108,7 @@ sio_adapter_request_read(sio_adapter_t *a, sio_span_t message,
 
     memset(request, 0, sizeof(sio_adapter_request_t));
 
-    if (sio_adapter_document(a, message, &v, &value) != SIO_OK) {
+    if (sio_adapter_document(a, message, &v, &value, NULL) != SIO_OK) {
         return SIO_ERROR;
     }
 
@@ -431,8 +439,9 @@ sio_adapter_response_read(sio_adapter_t *a, sio_span_t message,
     msgpack_object  value;
 
     memset(response, 0, sizeof(sio_adapter_response_t));
+    sio_adapter_begin(a);
 
-    if (sio_adapter_document(a, message, &v, &value) != SIO_OK) {
+    if (sio_adapter_document(a, message, &v, &value, a->taken) != SIO_OK) {
         return SIO_ERROR;
     }
 
@@ -454,6 +463,8 @@ sio_adapter_response_read(sio_adapter_t *a, sio_span_t message,
     response->rooms = sio_json_get(&v, "rooms");
     response->data = sio_json_get(&v, "data");
     response->packet = sio_json_get(&v, "packet");
+    response->attachments = a->taken;
+    response->nattachments = a->nattachments;
 
     m = sio_json_get(&v, "clientCount");
 

@@ -51,9 +51,9 @@ static const ngx_http_sio_api_operation_t  ngx_http_sio_api_operations[] = {
       NGX_HTTP_SIO_API_SELECTOR | NGX_HTTP_SIO_API_BIT(CLOSE) },
 
     { ngx_string("fetchSockets"), NGX_HTTP_POST, ngx_http_sio_api_fetch,
-      ngx_http_sio_api_sockets_step,
-      NGX_HTTP_SIO_API_SELECTOR | NGX_HTTP_SIO_API_BIT(LIMIT)
-      | NGX_HTTP_SIO_API_BIT(CURSOR) },
+      ngx_http_sio_api_fetch_step,
+      NGX_HTTP_SIO_API_SELECTOR | NGX_HTTP_SIO_API_BIT(FLAGS)
+      | NGX_HTTP_SIO_API_BIT(LIMIT) | NGX_HTTP_SIO_API_BIT(CURSOR) },
 
     { ngx_string("rooms"), NGX_HTTP_GET, ngx_http_sio_api_rooms,
       ngx_http_sio_api_list_step, 0 },

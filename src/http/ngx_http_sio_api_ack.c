@@ -1,8 +1,8 @@
 
 /*
- * POST emit with `ack` and `id`.  Whoever gets the event is noted, in 8 bytes;
- * an ack strikes him out, and so does his socket's end, which is looked for now
- * and then without the lock.
+ * POST emit with `ack`.  Whoever gets the event here is noted, in 8 bytes; an
+ * ack strikes him out, and so does his socket's end, which is looked for now
+ * and then without the lock.  Other nodes say how many clients they have asked.
  */
 
 #include "ngx_http_sio_api_ack.h"
@@ -10,15 +10,12 @@
 #include "ngx_http_sio_api_guard.h"
 #include "ngx_http_sio_api_operations.h"
 #include "ngx_http_sio_api_responses.h"
-#include "ngx_sio_keys.h"
+#include "ngx_sio_cluster_question.h"
 #include "ngx_sio_reader.h"
 #include "ngx_sio_select.h"
 
 
-#define NGX_HTTP_SIO_API_ACK_TIME      10000    /* ms, unless it is said */
-#define NGX_HTTP_SIO_API_ACK_TIME_MAX  600000
-#define NGX_HTTP_SIO_API_ACK_LOOK      100      /* ms, for sockets that end */
-#define NGX_HTTP_SIO_API_KEY_MAX       128      /* bytes of an id */
+#define NGX_HTTP_SIO_API_ACK_LOOK  100      /* ms, for sockets that end */
 
 
 typedef struct {
@@ -32,6 +29,11 @@ typedef struct {
     ngx_uint_t           size;
     ngx_uint_t           reserved;      /* of the worker's bound */
     ngx_uint_t           left;          /* neither answered nor gone */
+
+    ngx_sio_cluster_question_t  question;   /* to other nodes */
+    ngx_uint_t           far;           /* their clients */
+    ngx_uint_t           nfar;          /* of them, who have answered */
+    ngx_uint_t           awake;         /* it need not be told */
 
     ngx_http_sio_api_responses_t  responses;
     ngx_queue_t          early;         /* ngx_http_sio_api_held_t */
@@ -55,6 +57,10 @@ static void ngx_http_sio_api_ask_look(ngx_http_sio_api_op_t *op,
     ngx_http_sio_api_ask_t *a);
 static void ngx_http_sio_api_acked(ngx_sio_ask_t *ask,
     const ngx_sio_ack_t *ack);
+static void ngx_http_sio_api_ask_far(ngx_sio_cluster_question_t *q,
+    const sio_adapter_response_t *response);
+static ngx_uint_t ngx_http_sio_api_ask_far_over(
+    const ngx_http_sio_api_ask_t *a);
 static ngx_sio_ref_t *ngx_http_sio_api_ask_find(ngx_http_sio_api_ask_t *a,
     uint32_t cell);
 static ngx_int_t ngx_http_sio_api_ask_answer(ngx_http_sio_api_op_t *op,
@@ -63,124 +69,6 @@ static ngx_int_t ngx_http_sio_api_ask_answer(ngx_http_sio_api_op_t *op,
 
 /* Acks that this worker may still get, by what they were announced to be. */
 static ngx_uint_t  ngx_http_sio_api_awaited;
-
-
-ngx_int_t
-ngx_http_sio_api_ack_time(ngx_http_sio_api_op_t *op, ngx_msec_t *time)
-{
-    uint64_t            n;
-    sio_json_t         *v;
-    sio_json_iter_t     it;
-    sio_json_member_t   m;
-
-    v = &op->value[NGX_HTTP_SIO_API_ACK];
-    *time = 0;
-
-    if (v->kind == SIO_JSON_NONE) {
-        return NGX_OK;
-    }
-
-    if (v->kind != SIO_JSON_OBJECT) {
-        return ngx_http_sio_api_fail(op, NGX_HTTP_SIO_API_MALFORMED,
-                                     "must be an object", "ack");
-    }
-
-    if (op->inner) {
-        return ngx_http_sio_api_fail(op, NGX_HTTP_SIO_API_MALFORMED,
-                                     "not in a batch", "ack");
-    }
-
-    *time = NGX_HTTP_SIO_API_ACK_TIME;
-    sio_json_iter(&it, v);
-
-    while (sio_json_next(&it, &m)) {
-
-        if (!sio_json_is(&m.key, sio_span("timeout"))) {
-            return ngx_http_sio_api_fail(op, NGX_HTTP_SIO_API_MALFORMED,
-                                         "unknown member", "ack.%*s",
-                                         m.key.raw.n - 2, m.key.raw.p + 1);
-        }
-
-        if (sio_json_uint(&m.value, NGX_HTTP_SIO_API_ACK_TIME_MAX, &n)
-            != SIO_OK
-            || n == 0)
-        {
-            return ngx_http_sio_api_fail(op, NGX_HTTP_SIO_API_MALFORMED,
-                                         "must be 1 to 600000 milliseconds",
-                                         "ack.timeout");
-        }
-
-        *time = n;
-    }
-
-    return NGX_OK;
-}
-
-
-ngx_int_t
-ngx_http_sio_api_key(ngx_http_sio_api_op_t *op, const u_char **key)
-{
-    size_t       i;
-    sio_json_t  *v;
-    sio_span_t   id;
-
-    v = &op->value[NGX_HTTP_SIO_API_ID];
-
-    switch (v->kind) {
-
-    case SIO_JSON_NONE:
-        return NGX_OK;
-
-    case SIO_JSON_STRING:
-        if (ngx_http_sio_api_string(op, v, &id) != NGX_OK) {
-            return NGX_ERROR;
-        }
-
-        return ngx_http_sio_api_key_text(op, id, key);
-
-    case SIO_JSON_NUMBER:
-        for (i = 0; i < v->raw.n; i++) {
-            if (v->raw.p[i] != '-'
-                && (v->raw.p[i] < '0' || v->raw.p[i] > '9'))
-            {
-                break;
-            }
-        }
-
-        if (i == v->raw.n) {
-            return ngx_http_sio_api_key_text(op, v->raw, key);
-        }
-
-        /* fall through */
-
-    default:
-        return ngx_http_sio_api_fail(op, NGX_HTTP_SIO_API_MALFORMED,
-                                     "must be a string or an integer", "id");
-    }
-}
-
-
-ngx_int_t
-ngx_http_sio_api_key_text(ngx_http_sio_api_op_t *op, sio_span_t id,
-    const u_char **key)
-{
-    u_char  *p;
-
-    if (id.n == 0 || id.n > NGX_HTTP_SIO_API_KEY_MAX) {
-        return ngx_http_sio_api_fail(op, NGX_HTTP_SIO_API_MALFORMED,
-                                     "must have 1 to 128 bytes", "id");
-    }
-
-    p = ngx_pnalloc(op->pool, NGX_SIO_KEY_LEN);
-    if (p == NULL) {
-        return NGX_ERROR;
-    }
-
-    ngx_sio_key_hash(p, op->namespace, id);
-    *key = p;
-
-    return NGX_OK;
-}
 
 
 ngx_int_t
@@ -292,6 +180,7 @@ ngx_http_sio_api_ask_cleanup(void *data)
     ngx_http_sio_api_ask_t *a = data;
 
     ngx_sio_ask_close(&a->ask);
+    ngx_sio_cluster_question_close(&a->question);
 
     ngx_http_sio_api_awaited -= a->reserved;
     a->reserved = 0;
@@ -391,11 +280,13 @@ ngx_http_sio_api_ask_step(ngx_http_sio_api_op_t *op)
 
     time = (ngx_msec_int_t) (a->end - ngx_current_msec);
 
-    if (a->left == 0 || time <= 0) {
+    a->awake = (a->left == 0 && ngx_http_sio_api_ask_far_over(a)) || time <= 0;
+
+    if (a->awake) {
         return ngx_http_sio_api_ask_answer(op, a);
     }
 
-    op->wait = ngx_min(time, NGX_HTTP_SIO_API_ACK_LOOK);
+    op->wait = a->left ? ngx_min(time, NGX_HTTP_SIO_API_ACK_LOOK) : time;
 
     return NGX_AGAIN;
 }
@@ -511,9 +402,76 @@ ngx_http_sio_api_acked(ngx_sio_ask_t *ask, const ngx_sio_ack_t *ack)
         ngx_sio_stat(op->zone, acks_dropped, 1);
     }
 
-    if (a->left == 0 && !a->selecting) {
+    if (a->left == 0 && !a->selecting && ngx_http_sio_api_ask_far_over(a)) {
         ngx_http_sio_api_wake(op);
     }
+}
+
+
+void
+ngx_http_sio_api_ask_nodes(ngx_http_sio_api_op_t *op, ngx_sio_emit_t *emit)
+{
+    ngx_http_sio_api_ask_t  *a;
+
+    a = op->state;
+
+    a->awake = 1;
+    a->question.pool = op->pool;
+    a->question.handler = ngx_http_sio_api_ask_far;
+    a->question.data = op;
+
+    emit->cluster = ngx_sio_cluster_question_emit(&a->question, emit, a->time);
+
+    /* clients get the event at least, if answers cannot be heard */
+
+    if (emit->cluster == NGX_SIO_CLUSTER_DOWN) {
+        (void) op->zone->bus->publish(emit);
+    }
+}
+
+
+static void
+ngx_http_sio_api_ask_far(ngx_sio_cluster_question_t *q,
+    const sio_adapter_response_t *response)
+{
+    ngx_sio_ack_t            ack;
+    ngx_http_sio_api_op_t   *op;
+    ngx_http_sio_api_ask_t  *a;
+
+    op = q->data;
+    a = op->state;
+
+    if (response && response->type == SIO_ADAPTER_CLIENT_COUNT) {
+        a->far += response->count;
+
+    } else if (response && response->type == SIO_ADAPTER_ACK
+               && response->packet.kind != SIO_JSON_NONE)
+    {
+        ngx_memzero(&ack, sizeof(ngx_sio_ack_t));
+
+        ack.value = response->packet.raw;
+        ack.attachments = response->attachments;
+        ack.nattachments = response->nattachments;
+        a->nfar++;
+
+        if (ngx_http_sio_api_response_add(&a->responses, &ack) != NGX_OK) {
+            ngx_sio_stat(op->zone, acks_dropped, 1);
+        }
+    }
+
+    if (!a->awake && a->left == 0 && ngx_http_sio_api_ask_far_over(a)) {
+        a->awake = 1;
+        ngx_http_sio_api_wake(op);
+    }
+}
+
+
+static ngx_uint_t
+ngx_http_sio_api_ask_far_over(const ngx_http_sio_api_ask_t *a)
+{
+    return a->question.cl == NULL
+           || (ngx_sio_cluster_question_over(&a->question)
+               && a->nfar >= a->far);
 }
 
 
@@ -548,18 +506,32 @@ static ngx_int_t
 ngx_http_sio_api_ask_answer(ngx_http_sio_api_op_t *op,
     ngx_http_sio_api_ask_t *a)
 {
-    u_char  *p;
+    u_char      *p;
+    ngx_uint_t   expected, nodes, timed_out;
+
+    timed_out = a->left || !ngx_http_sio_api_ask_far_over(a);
+    nodes = ngx_sio_cluster_question_missing(&a->question);
+    expected = a->nasked + ngx_max(a->far, a->nfar);
 
     ngx_http_sio_api_ask_cleanup(a);
 
-    p = ngx_http_sio_api_reserve(op->out, 64 + 2 * NGX_INT_T_LEN);
+    p = ngx_http_sio_api_reserve(op->out, 128 + 3 * NGX_INT_T_LEN);
     if (p == NULL) {
         return NGX_ERROR;
     }
 
     p = ngx_sprintf(p, "],\"expected\":%ui,\"missing\":%ui,\"timedOut\":%s",
-                    a->nasked, a->nasked - a->responses.n,
-                    a->left ? "true" : "false");
+                    expected, expected - a->responses.n,
+                    timed_out ? "true" : "false");
+
+    if (nodes) {
+        p = ngx_sprintf(p, ",\"missingNodes\":%ui", nodes);
+    }
+
+    if (a->question.failed) {
+        p = ngx_sprintf(p, "%s",
+                        ngx_http_sio_api_cluster(NGX_SIO_CLUSTER_DOWN));
+    }
 
     ngx_http_sio_api_commit(op->out, p);
 

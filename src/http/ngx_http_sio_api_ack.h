@@ -37,6 +37,13 @@ ngx_int_t ngx_http_sio_api_key_text(ngx_http_sio_api_op_t *op, sio_span_t id,
 ngx_int_t ngx_http_sio_api_ask(ngx_http_sio_api_op_t *op, ngx_msec_t time,
     ngx_sio_emit_t *emit, sio_span_t *id);
 
+/*
+ * Asks the other nodes' clients too, once the event is out here; sets
+ * emit->cluster.
+ */
+void ngx_http_sio_api_ask_nodes(ngx_http_sio_api_op_t *op,
+    ngx_sio_emit_t *emit);
+
 /* The error when more sockets match than may be awaited. */
 ngx_int_t ngx_http_sio_api_ask_refuse(ngx_http_sio_api_op_t *op);
 

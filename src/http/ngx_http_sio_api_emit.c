@@ -416,7 +416,7 @@ ngx_http_sio_api_publish(ngx_http_sio_api_op_t *op,
     emit.except = op->except.elts;
     emit.nexcept = op->except.nelts;
     emit.flags = e->flags;
-    emit.local = e->local;
+    emit.local = e->local || e->ack;
     emit.key = e->key;
 
     if (e->ack) {
@@ -456,6 +456,10 @@ ngx_http_sio_api_publish(ngx_http_sio_api_op_t *op,
     if (rc != NGX_OK) {
         return ngx_http_sio_api_fail(op, NGX_HTTP_SIO_API_TOO_LARGE,
                                      "larger than an eighth of the log", "");
+    }
+
+    if (e->ack && !e->local && !emit.duplicate && op->zone->bus) {
+        ngx_http_sio_api_ask_nodes(op, &emit);
     }
 
     if (ngx_http_sio_api_published(op, &emit) != NGX_OK) {

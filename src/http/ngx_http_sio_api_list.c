@@ -6,6 +6,7 @@
 
 #include "ngx_http_sio_api_args.h"
 #include "ngx_http_sio_api_operations.h"
+#include "ngx_http_sio_api_remote_rooms.h"
 #include "ngx_sio_hashes.h"
 
 
@@ -25,6 +26,9 @@ typedef struct {
     ngx_uint_t         limit;
     ngx_uint_t         cursor;
     ngx_uint_t         listed;
+    ngx_uint_t         local;           /* this node's only */
+    ngx_int_t          done;            /* with this node's */
+    ngx_http_sio_api_remote_rooms_t  *remote;
     size_t             need;
     u_char            *p;
     u_char            *end;
@@ -35,6 +39,8 @@ static ngx_int_t ngx_http_sio_api_list(ngx_http_sio_api_op_t *op,
     ngx_http_sio_api_list_t *list);
 static ngx_int_t ngx_http_sio_api_list_pair(ngx_http_sio_api_op_t *op,
     sio_span_t name, sio_span_t value);
+static ngx_int_t ngx_http_sio_api_list_own(ngx_http_sio_api_op_t *op,
+    ngx_http_sio_api_list_t *list);
 static ngx_int_t ngx_http_sio_api_list_slice(ngx_http_sio_api_op_t *op,
     ngx_http_sio_api_list_t *list);
 static ngx_int_t ngx_http_sio_api_list_declared(ngx_http_sio_api_op_t *op,
@@ -75,6 +81,13 @@ ngx_http_sio_api_rooms(ngx_http_sio_api_op_t *op)
         return rc;
     }
 
+    if (op->zone->bus && !list->local) {
+        list->remote = ngx_http_sio_api_remote_rooms_ask(op);
+        if (list->remote == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
     return ngx_http_sio_api_list_step(op);
 }
 
@@ -111,6 +124,7 @@ ngx_http_sio_api_list(ngx_http_sio_api_op_t *op, ngx_http_sio_api_list_t *list)
 
     list->limit = NGX_HTTP_SIO_API_LIST;
     list->cursor = 1;
+    list->done = NGX_AGAIN;
     list->need = NGX_HTTP_SIO_API_SPACE;
     op->state = list;
 
@@ -145,12 +159,21 @@ ngx_http_sio_api_list_pair(ngx_http_sio_api_op_t *op, sio_span_t name,
     }
 
     if (sio_span_eq(name, sio_span("cursor"))) {
+        list->local = 1;
         return ngx_http_sio_api_number(op, value, NGX_MAX_UINT32_VALUE - 1,
                                        "cursor", &list->cursor);
     }
 
     if (list->namespaced && sio_span_eq(name, sio_span("namespace"))) {
         op->namespace = value;
+        return NGX_OK;
+    }
+
+    if (list->namespaced && sio_span_eq(name, sio_span("local"))
+        && (sio_span_eq(value, sio_span("1"))
+            || sio_span_eq(value, sio_span("0"))))
+    {
+        list->local |= value.p[0] == '1';
         return NGX_OK;
     }
 
@@ -166,6 +189,51 @@ ngx_http_sio_api_list_step(ngx_http_sio_api_op_t *op)
     ngx_http_sio_api_list_t  *list;
 
     list = op->state;
+
+    if (list->done == NGX_AGAIN) {
+        list->done = ngx_http_sio_api_list_own(op, list);
+
+        if (list->done != NGX_OK && list->done != NGX_DONE) {
+            return list->done;
+        }
+    }
+
+    if (list->remote) {
+        rc = ngx_http_sio_api_remote_rooms(list->remote, &list->listed);
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
+
+    p = ngx_http_sio_api_reserve(op->out, 192);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    *p++ = ']';
+
+    if (list->done == NGX_DONE) {
+        p = ngx_sprintf(p, ",\"cursor\":\"%ui\"", list->cursor);
+    }
+
+    if (list->remote) {
+        p = ngx_http_sio_api_remote_rooms_write(list->remote, p);
+    }
+
+    *p++ = '}';
+    ngx_http_sio_api_commit(op->out, p);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_sio_api_list_own(ngx_http_sio_api_op_t *op,
+    ngx_http_sio_api_list_t *list)
+{
+    u_char     *p;
+    ngx_int_t   rc;
 
     p = ngx_http_sio_api_reserve(op->out, list->need);
     if (p == NULL) {
@@ -188,25 +256,7 @@ ngx_http_sio_api_list_step(ngx_http_sio_api_op_t *op)
 
     ngx_http_sio_api_commit(op->out, list->p);
 
-    if (rc == NGX_AGAIN) {
-        return rc;
-    }
-
-    p = ngx_http_sio_api_reserve(op->out, 64);
-    if (p == NULL) {
-        return NGX_ERROR;
-    }
-
-    *p++ = ']';
-
-    if (rc == NGX_DONE) {
-        p = ngx_sprintf(p, ",\"cursor\":\"%ui\"", list->cursor);
-    }
-
-    *p++ = '}';
-    ngx_http_sio_api_commit(op->out, p);
-
-    return NGX_OK;
+    return rc;
 }
 
 

@@ -29,11 +29,14 @@ ngx_int_t ngx_http_sio_api_status(ngx_http_sio_api_op_t *op);
 ngx_int_t ngx_http_sio_api_refresh(ngx_http_sio_api_op_t *op);
 ngx_int_t ngx_http_sio_api_revoke(ngx_http_sio_api_op_t *op);
 
-/* Their step functions. */
-ngx_int_t ngx_http_sio_api_batch_step(ngx_http_sio_api_op_t *op);
-ngx_int_t ngx_http_sio_api_sockets_step(ngx_http_sio_api_op_t *op);
+/* The step functions of those that look. */
+ngx_int_t ngx_http_sio_api_fetch_step(ngx_http_sio_api_op_t *op);
 ngx_int_t ngx_http_sio_api_list_step(ngx_http_sio_api_op_t *op);
 ngx_int_t ngx_http_sio_api_status_step(ngx_http_sio_api_op_t *op);
+
+/* Those of the others. */
+ngx_int_t ngx_http_sio_api_batch_step(ngx_http_sio_api_op_t *op);
+ngx_int_t ngx_http_sio_api_sockets_step(ngx_http_sio_api_op_t *op);
 ngx_int_t ngx_http_sio_api_revoke_step(ngx_http_sio_api_op_t *op);
 ngx_int_t ngx_http_sio_api_ask_step(ngx_http_sio_api_op_t *op);
 

@@ -27,7 +27,6 @@ static void ngx_http_sio_describe_headers(ngx_http_request_t *r,
     ngx_http_sio_writer_t *w);
 static void ngx_http_sio_describe_member(ngx_http_request_t *r,
     ngx_http_sio_writer_t *w, ngx_str_t *name, ngx_str_t *value);
-static ngx_uint_t ngx_http_sio_describe_secret(ngx_str_t *name);
 static ngx_int_t ngx_http_sio_unescape(ngx_http_request_t *r, u_char *p,
     size_t n, ngx_str_t *dst);
 
@@ -206,7 +205,24 @@ ngx_http_sio_describe_member(ngx_http_request_t *r, ngx_http_sio_writer_t *w,
 }
 
 
-static ngx_uint_t
+ngx_uint_t
+ngx_http_sio_describe_harmless(ngx_str_t *name)
+{
+    ngx_str_t  *s;
+
+    for (s = ngx_http_sio_describe_names; s->len; s++) {
+        if (s->len == name->len
+            && ngx_strncasecmp(s->data, name->data, s->len) == 0)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+ngx_uint_t
 ngx_http_sio_describe_secret(ngx_str_t *name)
 {
     ngx_str_t  *s;

@@ -48,6 +48,10 @@ ngx_int_t ngx_http_sio_preflight(ngx_http_request_t *r);
 ngx_int_t ngx_http_sio_describe(ngx_http_request_t *r, ngx_uint_t transport,
     ngx_str_t *json);
 
+/* Whether a parameter may be a secret; whether a header is none for sure. */
+ngx_uint_t ngx_http_sio_describe_secret(ngx_str_t *name);
+ngx_uint_t ngx_http_sio_describe_harmless(ngx_str_t *name);
+
 /* The requests of a polling session. */
 ngx_int_t ngx_http_sio_poll(ngx_http_request_t *r,
     const ngx_http_sio_args_t *args);

@@ -432,6 +432,21 @@ test_requests(void)
        && sio_span_eq(r.broadcast.text, sio_span("42[\"e\"]")),
        "a broadcast with acks %s", sio_adapter_why(codec));
 
+    r.uid = sio_span("U");
+    r.id = sio_span("I");
+    r.broadcast.timeout = 70000;
+    r.broadcast.text = sio_span("42/n,17[\"e\",1]");
+    ok(sio_adapter_ask_write(codec, &r, &again) == SIO_OK
+       && again.n < sizeof(bytes), "written");
+    memcpy(bytes, again.p, again.n);
+    message.p = bytes;
+    message.n = again.n;
+    ok(sio_adapter_request_read(codec, message, &r) == SIO_OK
+       && r.type == SIO_ADAPTER_BROADCAST && r.broadcast.timeout == 70000
+       && sio_span_eq(r.id, sio_span("I"))
+       && sio_span_eq(r.broadcast.text, sio_span("42/n,[\"e\",1]")),
+       "and read again, without its ack id");
+
     ok(sio_adapter_request_read(codec, sio_span("{\"type\":77}"), &r)
        == SIO_ERROR, "an unknown type");
     ok(sio_adapter_request_read(codec, sio_span("{\"type\":6}"), &r)
@@ -465,6 +480,18 @@ test_responses(void)
     ok(sio_adapter_response_read(codec, message, &r) == SIO_OK
        && r.type == SIO_ADAPTER_ACK
        && sio_span_eq(r.packet.raw, sio_span("{\"a\":1}")), "an ack");
+
+    message.n = append_hex(bytes, 0, "83a47479706509a9726571756573744964a149"
+                           "a67061636b657492c40105a178");
+    ok(sio_adapter_response_read(codec, message, &r) == SIO_OK
+       && r.nattachments == 1 && r.attachments[0].n == 1
+       && r.attachments[0].p[0] == 5
+       && sio_span_eq(r.packet.raw,
+                      sio_span("[{\"_placeholder\":true,\"num\":0},\"x\"]")),
+       "an ack with binary");
+
+    message.n = append_hex(bytes, 0, "83a47479706509a9726571756573744964a149"
+                           "a67061636b657481a16101");
 
     memset(&r, 0, sizeof(r));
     r.id = sio_span("I");
