@@ -20,7 +20,7 @@ static void ngx_sio_rebuild_sessions(ngx_sio_shared_t *sh);
 static void ngx_sio_rebuild_rooms(ngx_sio_shared_t *sh, ngx_sio_room_t *rooms,
     ngx_sio_pool_t *pool, ngx_uint_t namespaces);
 static void ngx_sio_rebuild_sockets(ngx_sio_shared_t *sh);
-static void ngx_sio_rebuild_gone(ngx_sio_shared_t *sh);
+static void ngx_sio_rebuild_owned(ngx_sio_shared_t *sh);
 static void ngx_sio_rebuild_memberships(ngx_sio_shared_t *sh);
 static void ngx_sio_rebuild_membership(ngx_sio_shared_t *sh, uint32_t cell);
 static void ngx_sio_rebuild_revocations(ngx_sio_shared_t *sh);
@@ -61,7 +61,7 @@ ngx_sio_rebuild(ngx_sio_zone_t *zone)
     ngx_sio_rebuild_sockets(sh);
     ngx_sio_rebuild_memberships(sh);
     ngx_sio_rebuild_revocations(sh);
-    ngx_sio_rebuild_gone(sh);
+    ngx_sio_rebuild_owned(sh);
     ngx_sio_rebuild_wakes(zone);
     ngx_sio_rebuild_tallies(sh);
     ngx_sio_tickets_rebuild(sh);
@@ -123,18 +123,6 @@ ngx_sio_rebuild_sessions(ngx_sio_shared_t *sh)
         s->sockets = 0;
         s->memberships = 0;
         s->last = 0;
-
-        if (!ngx_sio_rebuild_string(sh, s->handshake)) {
-            s->handshake = 0;
-        }
-
-        if (!ngx_sio_rebuild_string(sh, s->token)) {
-            s->token = 0;
-        }
-
-        if (!ngx_sio_rebuild_string(sh, s->kept)) {
-            s->kept = 0;
-        }
 
         if (s->state != NGX_SIO_GONE) {
             ngx_sio_session_link(sh, cell);
@@ -258,10 +246,13 @@ ngx_sio_rebuild_sockets(ngx_sio_shared_t *sh)
 }
 
 
-/* A session that is gone stays for the notices of its sockets only. */
+/*
+ * A session that is gone stays for its sockets only, so what it owns is known
+ * when they are.
+ */
 
 static void
-ngx_sio_rebuild_gone(ngx_sio_shared_t *sh)
+ngx_sio_rebuild_owned(ngx_sio_shared_t *sh)
 {
     uint32_t            cell;
     ngx_sio_session_t  *s;
@@ -271,6 +262,22 @@ ngx_sio_rebuild_gone(ngx_sio_shared_t *sh)
 
         if (s->state == NGX_SIO_GONE && s->sockets == 0) {
             s->state = NGX_SIO_FREE;
+        }
+
+        if (s->state == NGX_SIO_FREE) {
+            continue;
+        }
+
+        if (!ngx_sio_rebuild_string(sh, s->handshake)) {
+            s->handshake = 0;
+        }
+
+        if (!ngx_sio_rebuild_string(sh, s->token)) {
+            s->token = 0;
+        }
+
+        if (!ngx_sio_rebuild_string(sh, s->kept)) {
+            s->kept = 0;
         }
     }
 }
