@@ -62,6 +62,7 @@ typedef struct {
     ngx_uint_t             notices;         /* one is about disconnects */
     ngx_array_t           *data;            /* of ngx_sio_data_rule_t */
     ngx_sio_announce_rule_t  announce;
+    ngx_sio_recovery_rule_t  recovery;
     ngx_uint_t             limit_rooms;
     ngx_uint_t             room_max_length; /* bytes */
     size_t                 send_buffer;     /* bytes */

@@ -9,6 +9,7 @@
 #include "ngx_sio_dispatch.h"
 #include "ngx_sio_limit.h"
 #include "ngx_sio_membership.h"
+#include "ngx_sio_recovery.h"
 
 
 /* Rooms that a socket begins with: of rules, and of a service's answer. */
@@ -20,6 +21,8 @@ typedef struct {
     uint32_t       namespace;
     uint64_t       from;
     u_char         id[NGX_SIO_ID_LEN];
+    uint32_t       recovery;
+    u_char         pid[NGX_SIO_PID_LEN];
     ngx_sio_meter_t  meter;
     size_t         name_len;
     u_char         name[NGX_SIO_NAMESPACE_NAME_MAX];
@@ -48,6 +51,12 @@ ngx_sio_connect_prepare(const ngx_sio_endpoint_t *endpoint,
     connect->events = conf->limit_events;
     connect->notice = conf->notices;
 
+    /* without random bytes it is a socket that cannot be recovered */
+
+    if (conf->recovery.time && ngx_sio_random_id(connect->pid) == NGX_OK) {
+        connect->recovery = conf->recovery.time;
+    }
+
     ngx_sio_membership_connect(conf, connect);
 
 #if (NGX_PCRE)
@@ -59,7 +68,8 @@ ngx_sio_connect_prepare(const ngx_sio_endpoint_t *endpoint,
 void
 ngx_sio_connect_answer(ngx_sio_connect_t *connect, u_char *head)
 {
-    sio_span_t  none;
+    u_char      *p;
+    sio_span_t   none;
 
     ngx_memzero(&none, sizeof(sio_span_t));
 
@@ -67,6 +77,21 @@ ngx_sio_connect_answer(ngx_sio_connect_t *connect, u_char *head)
     connect->answer.text[0].n = sio_packet_write_head(head, SIO_CONNECT, 0,
                                                       connect->namespace,
                                                       none);
+    if (connect->recovery) {
+        p = head + connect->answer.text[0].n;
+        p = ngx_cpymem(p, "{\"sid\":\"", sizeof("{\"sid\":\"") - 1);
+        p = ngx_cpymem(p, connect->id, NGX_SIO_ID_LEN);
+        p = ngx_cpymem(p, "\",\"pid\":\"", sizeof("\",\"pid\":\"") - 1);
+
+        /* the pid is completed when the socket has its cell */
+
+        connect->answer.text[0].n = p - head;
+        connect->answer.text[1].p = connect->pid;
+        connect->answer.text[1].n = NGX_SIO_PID_LEN;
+        connect->answer.text[2] = sio_span("\"}");
+        return;
+    }
+
     connect->answer.text[1] = sio_span("{\"sid\":\"");
     connect->answer.text[2].p = connect->id;
     connect->answer.text[2].n = NGX_SIO_ID_LEN;
@@ -128,7 +153,10 @@ ngx_sio_connect_load(ngx_sio_zone_t *zone, ngx_sio_ref_t socket,
         c->namespace = so->namespace;
         c->from = so->from;
         c->meter = so->meter;
+        c->recovery = so->recovery;
         ngx_memcpy(c->id, so->id, NGX_SIO_ID_LEN);
+        ngx_memcpy(c->pid, so->pid, NGX_SIO_ID_LEN);
+        ngx_sio_pid_write(socket.cell, c->pid);
         c->name_len = ngx_sio_string_copy(sh,
                                           sh->namespaces[so->namespace].name,
                                           c->name, sizeof(c->name));
@@ -177,6 +205,7 @@ ngx_sio_connect_presence(ngx_sio_peer_t *peer, ngx_sio_ref_t socket,
 
     if (presence) {
         presence->meter = c->meter;
+        presence->stamped = c->recovery != 0;
         ngx_memcpy(presence->id, c->id, NGX_SIO_ID_LEN);
     }
 
@@ -188,7 +217,7 @@ static ngx_int_t
 ngx_sio_connect_welcome(ngx_sio_peer_t *peer, ngx_sio_presence_t *presence,
     const ngx_sio_opened_t *c)
 {
-    u_char              head[NGX_SIO_NAMESPACE_NAME_MAX + 32];
+    u_char              head[NGX_SIO_CONNECT_HEAD];
     ngx_sio_frame_t    *frame;
     ngx_sio_connect_t   connect;
 
@@ -196,7 +225,9 @@ ngx_sio_connect_welcome(ngx_sio_peer_t *peer, ngx_sio_presence_t *presence,
 
     connect.namespace.p = c->name;
     connect.namespace.n = c->name_len;
+    connect.recovery = c->recovery;
     ngx_memcpy(connect.id, c->id, NGX_SIO_ID_LEN);
+    ngx_memcpy(connect.pid, c->pid, NGX_SIO_PID_LEN);
 
     ngx_sio_connect_answer(&connect, head);
 

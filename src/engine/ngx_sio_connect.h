@@ -12,13 +12,17 @@
 #include "ngx_sio_registry.h"
 
 
+/* Bytes of what an answer to CONNECT needs besides the packet's pieces. */
+#define NGX_SIO_CONNECT_HEAD  (NGX_SIO_NAMESPACE_NAME_MAX + 96)
+
+
 /* What a namespace's rules give to a socket that is about to connect. */
 void ngx_sio_connect_prepare(const ngx_sio_endpoint_t *endpoint,
     const ngx_sio_namespace_conf_t *conf, ngx_sio_connect_t *connect);
 
 /*
- * Sets the packet that answers a CONNECT; head has room for the namespace and
- * 32 bytes, and has to live as long as the packet.
+ * Sets the packet that answers a CONNECT; head has NGX_SIO_CONNECT_HEAD
+ * bytes, and has to live as long as the packet.
  */
 void ngx_sio_connect_answer(ngx_sio_connect_t *connect, u_char *head);
 

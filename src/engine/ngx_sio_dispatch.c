@@ -16,6 +16,7 @@
 #include "ngx_sio_membership.h"
 #include "ngx_sio_on.h"
 #include "ngx_sio_partial.h"
+#include "ngx_sio_recover.h"
 #include "ngx_sio_refresh.h"
 #include "ngx_sio_test.h"
 #include "sio_base64.h"
@@ -34,7 +35,10 @@ static void ngx_sio_dispatch_refuse(ngx_sio_peer_t *peer,
     sio_span_t message);
 static ngx_int_t ngx_sio_dispatch_judge(ngx_sio_peer_t *peer,
     const ngx_sio_namespace_conf_t *nc, const sio_packet_t *packet,
-    ngx_sio_connect_t *connect);
+    ngx_sio_auth_t *auth);
+static ngx_int_t ngx_sio_dispatch_recover(ngx_sio_peer_t *peer,
+    ngx_sio_namespace_conf_t *nc, const sio_packet_t *packet,
+    const ngx_sio_auth_t *auth);
 static ngx_int_t ngx_sio_dispatch_disconnect(ngx_sio_presence_t *presence);
 static ngx_int_t ngx_sio_dispatch_complete(ngx_sio_peer_t *peer);
 static ngx_int_t ngx_sio_dispatch_event(ngx_sio_presence_t *presence,
@@ -210,9 +214,10 @@ ngx_sio_dispatch_base64(ngx_sio_peer_t *peer, sio_span_t data)
 static ngx_int_t
 ngx_sio_dispatch_connect(ngx_sio_peer_t *peer, const sio_packet_t *packet)
 {
-    u_char                     head[NGX_SIO_NAMESPACE_NAME_MAX + 32];
+    u_char                     head[NGX_SIO_CONNECT_HEAD];
     ngx_int_t                  rc;
     sio_span_t                 message;
+    ngx_sio_auth_t             auth;
     ngx_sio_zone_t            *zone;
     ngx_sio_connect_t          connect;
     ngx_sio_namespace_conf_t  *nc;
@@ -252,9 +257,25 @@ ngx_sio_dispatch_connect(ngx_sio_peer_t *peer, const sio_packet_t *packet)
     connect.session = peer->session;
     connect.namespace = packet->nsp;
 
-    if (ngx_sio_dispatch_judge(peer, nc, packet, &connect) != NGX_OK) {
+    rc = ngx_sio_dispatch_recover(peer, nc, packet, NULL);
+
+    if (rc != NGX_DECLINED) {
+        return rc;
+    }
+
+    if (ngx_sio_dispatch_judge(peer, nc, packet, &auth) != NGX_OK) {
         return NGX_OK;
     }
+
+    rc = ngx_sio_dispatch_recover(peer, nc, packet, &auth);
+
+    if (rc != NGX_DECLINED) {
+        return rc;
+    }
+
+    connect.claims = auth.claims;
+    connect.expires = auth.expires;
+    connect.marks = auth.marks;
 
     if (ngx_sio_data_connect(nc, &connect) != NGX_OK) {
         ngx_sio_dispatch_refuse(peer, nc, packet->nsp,
@@ -317,23 +338,36 @@ ngx_sio_dispatch_connect(ngx_sio_peer_t *peer, const sio_packet_t *packet)
 static ngx_int_t
 ngx_sio_dispatch_judge(ngx_sio_peer_t *peer,
     const ngx_sio_namespace_conf_t *nc, const sio_packet_t *packet,
-    ngx_sio_connect_t *connect)
+    ngx_sio_auth_t *auth)
 {
-    sio_span_t      message;
-    ngx_sio_auth_t  auth;
+    sio_span_t  message;
 
-    if (ngx_sio_auth_connect(peer, &nc->auth, packet, &auth) != NGX_OK) {
-        message.p = auth.refusal->data;
-        message.n = auth.refusal->len;
+    if (ngx_sio_auth_connect(peer, &nc->auth, packet, auth) != NGX_OK) {
+        message.p = auth->refusal->data;
+        message.n = auth->refusal->len;
         ngx_sio_dispatch_refuse(peer, nc, packet->nsp, message);
         return NGX_DECLINED;
     }
 
-    connect->claims = auth.claims;
-    connect->expires = auth.expires;
-    connect->marks = auth.marks;
-
     return NGX_OK;
+}
+
+
+/* NGX_DECLINED: the client gets a new socket. */
+
+static ngx_int_t
+ngx_sio_dispatch_recover(ngx_sio_peer_t *peer, ngx_sio_namespace_conf_t *nc,
+    const sio_packet_t *packet, const ngx_sio_auth_t *auth)
+{
+    ngx_sio_recovery_t  recovery;
+
+    if (nc->recovery.skip_auth != (auth == NULL)
+        || !ngx_sio_recover_wanted(peer, nc, packet, &recovery))
+    {
+        return NGX_DECLINED;
+    }
+
+    return ngx_sio_recover(peer, nc, &recovery, auth);
 }
 
 
@@ -354,6 +388,7 @@ ngx_sio_dispatch_connected(ngx_sio_peer_t *peer, ngx_sio_namespace_conf_t *nc,
     }
 
     presence->meter = connect->meter;
+    presence->stamped = connect->recovery != 0;
     ngx_memcpy(presence->id, connect->id, NGX_SIO_ID_LEN);
 
     if (peer->kind != NGX_SIO_PEER_WEBSOCKET) {

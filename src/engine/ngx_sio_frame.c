@@ -4,6 +4,7 @@
  */
 
 #include "ngx_sio_frame.h"
+#include "ngx_sio_recovery.h"
 #include "sio_base64.h"
 #include "sio_eio.h"
 #include "sio_ws.h"
@@ -20,8 +21,9 @@ ngx_sio_frame_t *
 ngx_sio_frame_record(ngx_sio_zone_t *zone, const ngx_sio_record_view_t *view,
     ngx_uint_t encoding, ngx_uint_t *lapped)
 {
-    u_char           *p, *src, *end;
-    size_t            need;
+    u_char           *p, *src, *end, stamp[NGX_SIO_STAMP_MAX];
+    size_t            need, stamped;
+    sio_span_t        part;
     uint32_t          n;
     ngx_uint_t        i;
     ngx_sio_frame_t  *frame;
@@ -30,7 +32,11 @@ ngx_sio_frame_record(ngx_sio_zone_t *zone, const ngx_sio_record_view_t *view,
 
     need = view->head.parts * SIO_WS_HEAD_MAX;
 
-    if (encoding == NGX_SIO_BASE64) {
+    if (encoding & NGX_SIO_STAMPED) {
+        need += NGX_SIO_STAMP_MAX;
+    }
+
+    if (encoding & NGX_SIO_BASE64) {
         need += sio_base64_encoded_size(view->head.length)
                 + view->head.parts * 5;
     }
@@ -55,8 +61,21 @@ ngx_sio_frame_record(ngx_sio_zone_t *zone, const ngx_sio_record_view_t *view,
         ngx_memcpy(&n, src, sizeof(uint32_t));
         src += sizeof(uint32_t);
 
-        p = ngx_sio_frame_part(p, i, encoding, (sio_span_t) { src, n });
+        part.p = src;
+        part.n = n;
         src += n;
+
+        stamped = i == 0 && (encoding & NGX_SIO_STAMPED)
+                  ? ngx_sio_recovery_stamp(zone, view, &part, stamp) : 0;
+
+        if (stamped) {
+            p += sio_ws_write_head(p, SIO_WS_TEXT, part.n + stamped);
+            p = ngx_movemem(p, part.p, part.n);
+            p = ngx_cpymem(p, stamp, stamped);
+            continue;
+        }
+
+        p = ngx_sio_frame_part(p, i, encoding, part);
     }
 
     frame->size = p - frame->data;
@@ -122,7 +141,7 @@ ngx_sio_frame_part(u_char *p, ngx_uint_t part, ngx_uint_t encoding,
         return p;
     }
 
-    if (part > 0 && encoding == NGX_SIO_BASE64) {
+    if (part > 0 && (encoding & NGX_SIO_BASE64)) {
         p += sio_ws_write_head(p, SIO_WS_TEXT,
                                1 + sio_base64_encoded_size(data.n));
         *p++ = SIO_EIO_BINARY;

@@ -24,7 +24,8 @@ typedef struct {
 /* How attachments are encoded: binary frames, or text ones in base64. */
 #define NGX_SIO_BINARY    0
 #define NGX_SIO_BASE64    1
-#define NGX_SIO_ENCODINGS 2
+#define NGX_SIO_STAMPED   2             /* flag: events carry offsets */
+#define NGX_SIO_ENCODINGS 4
 
 
 /*

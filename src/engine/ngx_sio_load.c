@@ -14,6 +14,7 @@
 typedef struct {
     ngx_sio_ref_t    socket;
     ngx_sio_meter_t  meter;
+    ngx_uint_t       stamped;
     u_char           id[NGX_SIO_ID_LEN];
     uint32_t         name_len;
     u_char           name[NGX_SIO_NAMESPACE_NAME_MAX];
@@ -87,6 +88,7 @@ ngx_sio_dispatch_collect(ngx_sio_peer_t *peer, ngx_sio_loaded_t *loaded,
             loaded[n].socket.cell = cell;
             loaded[n].socket.serial = so->serial;
             loaded[n].meter = so->meter;
+            loaded[n].stamped = so->recovery != 0;
             ngx_memcpy(loaded[n].id, so->id, NGX_SIO_ID_LEN);
             loaded[n].name_len = ngx_sio_string_copy(sh,
                                          sh->namespaces[so->namespace].name,
@@ -123,6 +125,7 @@ ngx_sio_dispatch_restore(ngx_sio_peer_t *peer, const ngx_sio_loaded_t *loaded)
     }
 
     presence->meter = loaded->meter;
+    presence->stamped = loaded->stamped;
     ngx_memcpy(presence->id, loaded->id, NGX_SIO_ID_LEN);
 
     return NGX_OK;

@@ -30,6 +30,7 @@ struct ngx_sio_presence_s {
     ngx_sio_seat_t              *seats;
     uint32_t                     nseats;
     uint32_t                     size;
+    ngx_uint_t                   stamped;   /* its events carry offsets */
     ngx_sio_meter_t              meter;
     sio_bucket_t                *buckets;   /* WebSocket: by rule of conf */
     u_char                       id[NGX_SIO_ID_LEN];

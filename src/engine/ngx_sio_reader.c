@@ -214,7 +214,7 @@ ngx_sio_reader_deliver(ngx_sio_reader_t *reader,
 {
     uint64_t             position;
     uint32_t             kind, id;
-    ngx_uint_t           n, i;
+    ngx_uint_t           n, i, encoding;
     ngx_sio_peer_t      *peer;
     ngx_sio_frame_t    **frame;
     ngx_sio_presence_t  *presence;
@@ -250,10 +250,11 @@ ngx_sio_reader_deliver(ngx_sio_reader_t *reader,
             continue;
         }
 
-        frame = &frames[peer->base64];
+        encoding = peer->base64 | (presence->stamped ? NGX_SIO_STAMPED : 0);
+        frame = &frames[encoding];
 
         if (*frame == NULL) {
-            *frame = ngx_sio_reader_frame(reader, view, peer->base64);
+            *frame = ngx_sio_reader_frame(reader, view, encoding);
 
             if (*frame == NULL) {
                 return;

@@ -36,27 +36,40 @@ ngx_int_t
 ngx_sio_refresh(ngx_sio_refresh_t *refresh)
 {
     ngx_int_t        rc;
-    ngx_pool_t      *pool;
     ngx_sio_auth_t   auth;
+
+    refresh->recovered = 0;
 
     rc = ngx_sio_refresh_judge(refresh, &auth);
 
     if (rc == NGX_OK) {
-        pool = ngx_create_pool(4096, ngx_cycle->log);
-        if (pool == NULL) {
-            return NGX_ERROR;
-        }
-
-        do {
-            rc = ngx_sio_refresh_socket(refresh, &auth, pool);
-        } while (rc == NGX_AGAIN);
-
-        ngx_destroy_pool(pool);
+        rc = ngx_sio_refresh_judged(refresh, &auth);
     }
 
     if (rc == NGX_DECLINED) {
         ngx_sio_stat(refresh->zone, tokens_refused, 1);
     }
+
+    return rc;
+}
+
+
+ngx_int_t
+ngx_sio_refresh_judged(ngx_sio_refresh_t *refresh, const ngx_sio_auth_t *auth)
+{
+    ngx_int_t    rc;
+    ngx_pool_t  *pool;
+
+    pool = ngx_create_pool(4096, ngx_cycle->log);
+    if (pool == NULL) {
+        return NGX_ERROR;
+    }
+
+    do {
+        rc = ngx_sio_refresh_socket(refresh, auth, pool);
+    } while (rc == NGX_AGAIN);
+
+    ngx_destroy_pool(pool);
 
     return rc;
 }
@@ -115,7 +128,9 @@ ngx_sio_refresh_socket(ngx_sio_refresh_t *refresh, const ngx_sio_auth_t *auth,
         return rc;
     }
 
-    if (!ngx_sio_refresh_same(auth->marks, ruled.claims)) {
+    if (!refresh->recovered
+        && !ngx_sio_refresh_same(auth->marks, ruled.claims))
+    {
         return ngx_sio_refresh_refuse(refresh, NGX_SIO_AUTH_FORBIDDEN);
     }
 

@@ -8,6 +8,7 @@
 #define _NGX_SIO_REFRESH_H_INCLUDED_
 
 
+#include "ngx_sio_auth.h"
 #include "ngx_sio_presence.h"
 #include "sio_packet.h"
 
@@ -18,6 +19,7 @@ typedef struct {
     const ngx_sio_namespace_conf_t  *conf;
     sio_span_t                       namespace;
     sio_span_t                       token;
+    ngx_uint_t                       recovered; /* it is the same user's */
 
     /* result */
     const ngx_str_t                 *refusal;   /* JSON-escaped, if declined */
@@ -31,6 +33,10 @@ typedef struct {
  * memory.
  */
 ngx_int_t ngx_sio_refresh(ngx_sio_refresh_t *refresh);
+
+/* The same with a token that was judged already. */
+ngx_int_t ngx_sio_refresh_judged(ngx_sio_refresh_t *refresh,
+    const ngx_sio_auth_t *auth);
 
 /*
  * Carries out a client's event that brings a token, and answers it.  Returns

@@ -199,7 +199,7 @@ ngx_int_t
 ngx_sio_reply_connect(ngx_sio_call_t *call, sio_span_t data,
     const ngx_array_t *rooms, const ngx_array_t *without)
 {
-    u_char             head[NGX_SIO_NAMESPACE_NAME_MAX + 32];
+    u_char             head[NGX_SIO_CONNECT_HEAD];
     ngx_int_t          rc;
     sio_span_t         none;
     ngx_sio_connect_t  connect;

@@ -47,6 +47,14 @@ typedef struct {
 } ngx_sio_announce_rule_t;
 
 
+/* socketio_recovery. */
+typedef struct {
+    ngx_uint_t             set;
+    ngx_msec_t             time;            /* 0: off */
+    ngx_uint_t             skip_auth;
+} ngx_sio_recovery_rule_t;
+
+
 /* What socketio_on does with an event. */
 #define NGX_SIO_ON_RELAY    0               /* to rooms, without the sender */
 #define NGX_SIO_ON_FORWARD  1               /* to a service */

@@ -5,6 +5,7 @@
  */
 
 #include "ngx_http_sio_body.h"
+#include "ngx_sio_recovery.h"
 #include "sio_base64.h"
 #include "sio_eio.h"
 
@@ -49,8 +50,8 @@ ngx_http_sio_body_record(void *data, const ngx_sio_record_view_t *view)
 {
     ngx_http_sio_body_t *body = data;
 
-    size_t       need;
-    u_char      *src, *end;
+    size_t       need, stamped;
+    u_char      *src, *end, stamp[NGX_SIO_STAMP_MAX];
     uint32_t     n;
     ngx_uint_t   i;
     sio_span_t   part;
@@ -59,7 +60,8 @@ ngx_http_sio_body_record(void *data, const ngx_sio_record_view_t *view)
         return NGX_DONE;
     }
 
-    need = sio_base64_encoded_size(view->head.length) + view->head.parts * 6;
+    need = sio_base64_encoded_size(view->head.length) + view->head.parts * 6
+           + NGX_SIO_STAMP_MAX;
 
     if (ngx_http_sio_body_room(body, need + view->head.length) != NGX_OK) {
         return NGX_ERROR;
@@ -80,9 +82,15 @@ ngx_http_sio_body_record(void *data, const ngx_sio_record_view_t *view)
         part.n = n;
         src += n;
 
+        stamped = i == 0 && view->stamped
+                  ? ngx_sio_recovery_stamp(body->zone, view, &part, stamp) : 0;
+
         if (i > 0 || n > 0) {
             ngx_http_sio_body_part(body, i > 0, part);
         }
+
+        ngx_memcpy(body->data + body->n, stamp, stamped);
+        body->n += stamped;
     }
 
     return NGX_OK;

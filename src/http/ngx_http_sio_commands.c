@@ -261,6 +261,13 @@ ngx_command_t  ngx_http_sio_commands[] = {
       ngx_http_sio_namespace_field(announce),
       NULL },
 
+    { ngx_string("socketio_recovery"),
+      NGX_HTTP_SIO_ANY|NGX_CONF_TAKE12,
+      ngx_http_sio_set_recovery,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      ngx_http_sio_namespace_field(recovery),
+      NULL },
+
     { ngx_string("socketio_join_event"),
       NGX_HTTP_SIO_ANY|NGX_CONF_1MORE,
       ngx_http_sio_set_events,

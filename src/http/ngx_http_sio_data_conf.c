@@ -1,7 +1,7 @@
 
 /*
- * Parsers of socketio_data and socketio_announce.  Called while the
- * configuration is read; never merges.
+ * Parsers of socketio_data, socketio_announce and socketio_recovery.  Called
+ * while the configuration is read; never merges.
  */
 
 #include "ngx_http_sio_setters.h"
@@ -9,6 +9,7 @@
 
 
 #define NGX_HTTP_SIO_ANNOUNCE_MAX  1024     /* bytes of an event's name */
+#define NGX_HTTP_SIO_RECOVERY_MAX  86400000     /* ms: a day */
 
 
 static char *ngx_http_sio_data_rule(ngx_conf_t *cf, ngx_array_t *rules,
@@ -209,6 +210,57 @@ ngx_http_sio_announce_event(ngx_conf_t *cf, ngx_str_t *value,
 
     event->data = (u_char *) name.p;
     event->len = name.n;
+
+    return NGX_CONF_OK;
+}
+
+
+/* socketio_recovery off | TIME [skip_auth] */
+
+char *
+ngx_http_sio_set_recovery(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    char *p = conf;
+
+    ngx_int_t                 time;
+    ngx_str_t                *value;
+    ngx_sio_recovery_rule_t  *rule;
+
+    rule = (ngx_sio_recovery_rule_t *) (p + cmd->offset);
+
+    if (rule->set) {
+        return "is duplicate";
+    }
+
+    rule->set = 1;
+    value = cf->args->elts;
+
+    if (ngx_strcmp(value[1].data, "off") == 0) {
+        return cf->args->nelts == 2 ? NGX_CONF_OK
+                                    : "has a parameter after \"off\"";
+    }
+
+    time = ngx_parse_time(&value[1], 0);
+
+    if (time == NGX_ERROR || time == 0
+        || time > NGX_HTTP_SIO_RECOVERY_MAX)
+    {
+        return "wants \"off\" or a time from 1ms to 1d";
+    }
+
+    if (cf->args->nelts == 3) {
+
+        if (ngx_strcmp(value[2].data, "skip_auth") != 0) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "parameter \"%V\" of socketio_recovery is not "
+                               "\"skip_auth\"", &value[2]);
+            return NGX_CONF_ERROR;
+        }
+
+        rule->skip_auth = 1;
+    }
+
+    rule->time = time;
 
     return NGX_CONF_OK;
 }

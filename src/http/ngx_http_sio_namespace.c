@@ -87,6 +87,10 @@ ngx_http_sio_namespace_merge(ngx_conf_t *cf, ngx_sio_namespace_conf_t *prev,
                               1024 * 1024);
     ngx_http_sio_namespace_limits_merge(prev, conf);
 
+    if (!conf->recovery.set) {
+        conf->recovery = prev->recovery;
+    }
+
     if (!conf->announce.set) {
         conf->announce = prev->announce;
     }

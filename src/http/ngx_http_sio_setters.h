@@ -55,6 +55,10 @@ char *ngx_http_sio_set_data(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_http_sio_set_announce(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
+/* socketio_recovery. */
+char *ngx_http_sio_set_recovery(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
 /* socketio_join_event and socketio_leave_event. */
 char *ngx_http_sio_set_events(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 

@@ -200,7 +200,9 @@ ngx_http_sio_ws_replayed(void *data, const ngx_sio_record_view_t *view)
     ngx_uint_t        lapped;
     ngx_sio_frame_t  *frame;
 
-    frame = ngx_sio_frame_record(peer->reader->zone, view, peer->base64,
+    frame = ngx_sio_frame_record(peer->reader->zone, view,
+                                 peer->base64
+                                 | (view->stamped ? NGX_SIO_STAMPED : 0),
                                  &lapped);
 
     if (frame == NULL) {

@@ -223,7 +223,7 @@ ngx_sio_announce_room(ngx_sio_announcing_t *a, uint32_t cell)
     sh = a->zone->shared;
     room = &sh->rooms[cell];
 
-    if (a->event == NULL || room->count <= a->member) {
+    if (a->event == NULL || room->count + room->waiting <= a->member) {
         return;
     }
 

@@ -40,6 +40,7 @@ static ngx_int_t ngx_sio_emit_record(ngx_sio_emit_t *emit,
     ngx_sio_audience_t *audience, ngx_uint_t targets);
 static ngx_int_t ngx_sio_emit_append(ngx_sio_emit_t *emit,
     ngx_sio_audience_t *audience, ngx_uint_t targets);
+static ngx_uint_t ngx_sio_emit_asks(sio_span_t head);
 
 
 ngx_int_t
@@ -215,6 +216,13 @@ ngx_sio_emit_room(ngx_sio_emit_t *emit, uint32_t namespace, sio_span_t name,
 
     sh = emit->zone->shared;
 
+    cell = ngx_sio_socket_waiting(sh, namespace, name);
+
+    if (cell) {
+        (void) ngx_sio_emit_add(audience, NGX_SIO_TO_SOCKET, cell);
+        return;
+    }
+
     cell = ngx_sio_socket_find(sh, namespace, name);
 
     if (cell) {
@@ -231,7 +239,7 @@ ngx_sio_emit_room(ngx_sio_emit_t *emit, uint32_t namespace, sio_span_t name,
 
     /* a room with closed memberships only has nobody who is to get this */
 
-    if (cell == 0 || sh->rooms[cell].count == 0) {
+    if (cell == 0 || sh->rooms[cell].count + sh->rooms[cell].waiting == 0) {
         return;
     }
 
@@ -268,6 +276,10 @@ ngx_sio_emit_except(ngx_sio_emit_t *emit, uint32_t namespace,
         t->prev = 0;
 
         cell = ngx_sio_socket_find(sh, namespace, emit->except[i]);
+
+        if (cell == 0) {
+            cell = ngx_sio_socket_waiting(sh, namespace, emit->except[i]);
+        }
 
         if (cell) {
             t->kind = NGX_SIO_TO_SOCKET;
@@ -346,6 +358,11 @@ ngx_sio_emit_append(ngx_sio_emit_t *emit, ngx_sio_audience_t *audience,
 
     record.type = NGX_SIO_RECORD_EVENT;
     record.flags = emit->flags;
+
+    if (ngx_sio_emit_asks(emit->payload.text[0])) {
+        record.flags |= NGX_SIO_ASKS;
+    }
+
     record.targets = targets;
     record.excepts = audience->n - targets;
 
@@ -366,6 +383,35 @@ ngx_sio_emit_append(ngx_sio_emit_t *emit, ngx_sio_audience_t *audience,
     }
 
     return NGX_OK;
+}
+
+
+/* Whether an event's head, as in 42/chat,17[, has the id of an ack. */
+
+static ngx_uint_t
+ngx_sio_emit_asks(sio_span_t head)
+{
+    size_t  i;
+
+    i = 2;
+
+    if (head.n > 2 && head.p[1] == '5') {
+        while (i < head.n && head.p[i] != '-') {
+            i++;
+        }
+
+        i++;
+    }
+
+    if (i < head.n && head.p[i] == '/') {
+        while (i < head.n && head.p[i] != ',') {
+            i++;
+        }
+
+        i++;
+    }
+
+    return i < head.n && head.p[i] >= '0' && head.p[i] <= '9';
 }
 
 

@@ -10,6 +10,8 @@
 
 static uint32_t *ngx_sio_id_bucket(ngx_sio_shared_t *sh, uint32_t *hash,
     const u_char *id);
+static uint32_t ngx_sio_socket_state(ngx_sio_shared_t *sh, uint32_t namespace,
+    sio_span_t id, ngx_uint_t state);
 
 
 /* Names come from clients: the seed keeps them from choosing collisions. */
@@ -149,6 +151,22 @@ ngx_sio_session_find(ngx_sio_shared_t *sh, const u_char *sid)
 uint32_t
 ngx_sio_socket_find(ngx_sio_shared_t *sh, uint32_t namespace, sio_span_t id)
 {
+    return ngx_sio_socket_state(sh, namespace, id, NGX_SIO_LIVE);
+}
+
+
+uint32_t
+ngx_sio_socket_waiting(ngx_sio_shared_t *sh, uint32_t namespace,
+    sio_span_t id)
+{
+    return ngx_sio_socket_state(sh, namespace, id, NGX_SIO_WAITING);
+}
+
+
+static uint32_t
+ngx_sio_socket_state(ngx_sio_shared_t *sh, uint32_t namespace, sio_span_t id,
+    ngx_uint_t state)
+{
     uint32_t           cell;
     ngx_sio_socket_t  *s;
 
@@ -161,7 +179,7 @@ ngx_sio_socket_find(ngx_sio_shared_t *sh, uint32_t namespace, sio_span_t id)
     for ( /* void */ ; cell; cell = s->next) {
         s = &sh->sockets[cell];
 
-        if (s->state == NGX_SIO_LIVE
+        if (s->state == state
             && (namespace == 0 || s->namespace == namespace)
             && ngx_memcmp(s->id, id.p, NGX_SIO_ID_LEN) == 0)
         {

@@ -34,6 +34,10 @@ uint32_t ngx_sio_session_find(ngx_sio_shared_t *sh, const u_char *sid);
 uint32_t ngx_sio_socket_find(ngx_sio_shared_t *sh, uint32_t namespace,
     sio_span_t id);
 
+/* The same of one whose client may come back. */
+uint32_t ngx_sio_socket_waiting(ngx_sio_shared_t *sh, uint32_t namespace,
+    sio_span_t id);
+
 /* The cell of a room or namespace with that name, 0 if there is none. */
 uint32_t ngx_sio_room_find(ngx_sio_shared_t *sh, uint32_t namespace,
     sio_span_t name);

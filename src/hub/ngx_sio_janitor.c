@@ -9,6 +9,7 @@
 #include "ngx_sio_janitor.h"
 #include "ngx_sio_kick.h"
 #include "ngx_sio_notices.h"
+#include "ngx_sio_recovery.h"
 #include "ngx_sio_revoke.h"
 #include "ngx_sio_tickets.h"
 
@@ -298,6 +299,8 @@ ngx_sio_janitor_tokens(ngx_sio_zone_t *zone)
             sh->janitor_socket = 0;
             continue;
         }
+
+        ngx_sio_recovery_expire(zone, cell, &wake);
 
         if (!ngx_sio_janitor_token_out(&sh->sockets[cell])) {
             continue;

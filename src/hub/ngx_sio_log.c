@@ -222,6 +222,7 @@ ngx_sio_log_read(ngx_sio_zone_t *zone, uint64_t position,
         return NGX_DECLINED;
     }
 
+    view->stamped = 0;
     view->targets = targets;
     view->excepts = targets + view->head.targets;
     view->packet = (const u_char *) ((ngx_sio_record_t *) r + 1)

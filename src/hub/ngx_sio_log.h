@@ -20,6 +20,7 @@
 #define NGX_SIO_RECORD_DIRECT   2      /* a packet for one session */
 #define NGX_SIO_RECORD_CONTROL  3      /* a ngx_sio_control_t for a worker */
 #define NGX_SIO_VOLATILE        0x01   /* flag: for who can be written to now */
+#define NGX_SIO_ASKS            0x02   /* flag: the client is to answer it */
 
 /* What a target is. */
 #define NGX_SIO_TO_NAMESPACE     1
@@ -94,6 +95,7 @@ typedef struct {
     ngx_sio_target_t  *targets;         /* in scratch memory of the reader */
     ngx_sio_target_t  *excepts;
     const u_char      *packet;          /* in the log: copy, then validate */
+    ngx_uint_t         stamped;         /* a replay: with its offset */
 } ngx_sio_record_view_t;
 
 

@@ -5,6 +5,7 @@
  */
 
 #include "ngx_sio_polls.h"
+#include "ngx_sio_recovery.h"
 #include "sio_eio.h"
 
 
@@ -207,6 +208,8 @@ ngx_sio_poll_note(ngx_sio_zone_t *zone, uint32_t cell, ngx_sio_poll_t *poll,
     ngx_sio_replay_note_locked(zone, cell, s->cursor, replay);
 
     replay->writable = poll->parked_from;
+    poll->noted = replay->to;
+    s->rewind = 0;
 }
 
 
@@ -284,7 +287,10 @@ ngx_sio_poll_answer(ngx_sio_zone_t *zone, ngx_sio_poll_t *poll, uint64_t next)
     s = ngx_sio_poll_held(zone, poll);
 
     if (s) {
-        s->answering = next;
+        s->answering = ngx_sio_recovery_rewound_locked(zone,
+                                                       poll->session.cell,
+                                                       poll->noted, next);
+        s->rewind = 0;
 
         if (poll->ping) {
             s->ping_sent = 1;

@@ -26,6 +26,7 @@ typedef struct {
     uint64_t           ping_due;        /* ngx_current_msec */
     uint64_t           deadline;
     uint64_t           parked_from;     /* volatile records count from here */
+    uint64_t           noted;           /* the head at the last look */
     uint64_t           cursor;
 } ngx_sio_poll_t;
 

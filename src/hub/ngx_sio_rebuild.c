@@ -99,6 +99,7 @@ ngx_sio_rebuild(ngx_sio_zone_t *zone)
                          offsetof(ngx_sio_pending_t, next));
 
     ngx_sio_rebuild_empty(sh);
+    sh->rebuilt = sio_ring_tail(sh->log);
     ngx_sio_rebuild_chains(zone);
     ngx_sio_rebuild_leaves(zone);
     ngx_sio_keys_rebuild(sh);
@@ -158,6 +159,7 @@ ngx_sio_rebuild_rooms(ngx_sio_shared_t *sh, ngx_sio_room_t *rooms,
         room->members = 0;
         room->count = 0;
         room->refs = 0;
+        room->waiting = 0;
         room->last = 0;
         room->polled = 0;
         ngx_memzero(&room->workers, sizeof(ngx_sio_mask_t));
@@ -194,7 +196,8 @@ ngx_sio_rebuild_sockets(ngx_sio_shared_t *sh)
             || !ngx_sio_cell_used(sh->namespace_pool, so->namespace)
             || sh->namespaces[so->namespace].state == NGX_SIO_FREE
             || (sh->sessions[so->session].state == NGX_SIO_GONE
-                && so->notice.state == NGX_SIO_NOTICE_NONE))
+                && so->notice.state == NGX_SIO_NOTICE_NONE
+                && so->state != NGX_SIO_WAITING))
         {
             so->state = NGX_SIO_FREE;
             so->revision = 0;
@@ -204,7 +207,7 @@ ngx_sio_rebuild_sockets(ngx_sio_shared_t *sh)
         s = &sh->sessions[so->session];
         nsp = &sh->namespaces[so->namespace];
 
-        if (s->state == NGX_SIO_GONE) {
+        if (s->state == NGX_SIO_GONE && so->state == NGX_SIO_LIVE) {
             so->state = NGX_SIO_CLOSED;
         }
 
@@ -355,7 +358,8 @@ ngx_sio_rebuild_membership(ngx_sio_shared_t *sh, uint32_t cell)
     room->refs++;
 
     if (m->until == NGX_SIO_FOREVER) {
-        room->count++;
+        room->count += so->state != NGX_SIO_WAITING;
+        room->waiting += so->state == NGX_SIO_WAITING;
         so->rooms++;
     }
 

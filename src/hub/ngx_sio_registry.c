@@ -5,6 +5,7 @@
  */
 
 #include "ngx_sio_notices.h"
+#include "ngx_sio_recovery.h"
 #include "ngx_sio_test.h"
 #include "sio_eio.h"
 
@@ -16,6 +17,8 @@ static ngx_int_t ngx_sio_session_fill(ngx_sio_shared_t *sh,
     ngx_sio_session_t *s, const ngx_sio_session_params_t *params);
 static ngx_int_t ngx_sio_session_count(ngx_sio_shared_t *sh, uint64_t address,
     const ngx_sio_session_params_t *params);
+static void ngx_sio_session_order(ngx_sio_zone_t *zone, uint32_t cell,
+    ngx_sio_mask_t *wake);
 static void ngx_sio_session_ended(ngx_sio_shared_t *sh,
     ngx_sio_session_t *s);
 static ngx_uint_t ngx_sio_session_owes(ngx_sio_shared_t *sh,
@@ -220,7 +223,11 @@ ngx_sio_session_close_locked(ngx_sio_zone_t *zone, uint32_t cell,
     sockets = zone->shared->sockets;
 
     for (socket = s->sockets; socket; socket = sockets[socket].sibling) {
-        if (sockets[socket].state == NGX_SIO_LIVE) {
+        if (sockets[socket].state != NGX_SIO_LIVE) {
+            continue;
+        }
+
+        if (farewell || ngx_sio_recovery_wait_locked(zone, socket) != NGX_OK) {
             ngx_sio_socket_close_locked(zone, socket, wake);
         }
     }
@@ -273,7 +280,6 @@ ngx_sio_session_kick_locked(ngx_sio_zone_t *zone, uint32_t cell,
     ngx_msec_t linger, ngx_sio_mask_t *wake)
 {
     uint32_t            socket;
-    ngx_sio_control_t   control;
     ngx_sio_session_t  *s;
     ngx_sio_socket_t   *sockets;
 
@@ -291,6 +297,50 @@ ngx_sio_session_kick_locked(ngx_sio_zone_t *zone, uint32_t cell,
             ngx_sio_socket_close_locked(zone, socket, wake);
         }
     }
+
+    ngx_sio_session_order(zone, cell, wake);
+}
+
+
+void
+ngx_sio_session_replace_locked(ngx_sio_zone_t *zone, uint32_t cell,
+    ngx_sio_mask_t *wake)
+{
+    uint32_t            socket;
+    ngx_sio_session_t  *s;
+    ngx_sio_socket_t   *sockets;
+
+    s = &zone->shared->sessions[cell];
+
+    if (s->transport == NGX_SIO_POLLING) {
+        ngx_sio_session_close_locked(zone, cell, 0, 0, wake);
+        return;
+    }
+
+    sockets = zone->shared->sockets;
+
+    for (socket = s->sockets; socket; socket = sockets[socket].sibling) {
+        if (sockets[socket].state == NGX_SIO_LIVE
+            && ngx_sio_recovery_wait_locked(zone, socket) != NGX_OK)
+        {
+            ngx_sio_socket_close_locked(zone, socket, wake);
+        }
+    }
+
+    ngx_sio_session_order(zone, cell, wake);
+}
+
+
+/* A WebSocket ends when its worker has come to this place of the log. */
+
+static void
+ngx_sio_session_order(ngx_sio_zone_t *zone, uint32_t cell,
+    ngx_sio_mask_t *wake)
+{
+    ngx_sio_control_t   control;
+    ngx_sio_session_t  *s;
+
+    s = &zone->shared->sessions[cell];
 
     ngx_sio_session_ended(zone->shared, s);
     s->state = NGX_SIO_CLOSED;
@@ -336,7 +386,9 @@ ngx_sio_session_free_locked(ngx_sio_zone_t *zone, uint32_t cell)
             ngx_sio_socket_close_locked(zone, socket, &wake);
         }
 
-        if (ngx_sio_socket_held(sh, socket)) {
+        if (ngx_sio_socket_held(sh, socket)
+            || sh->sockets[socket].state == NGX_SIO_WAITING)
+        {
             link = &sh->sockets[socket].sibling;
             continue;
         }
@@ -371,7 +423,7 @@ ngx_sio_session_ended(ngx_sio_shared_t *sh, ngx_sio_session_t *s)
 }
 
 
-/* Whether a service has to be told of one of its sockets. */
+/* Whether a service has to be told of one of its sockets, or one waits. */
 
 static ngx_uint_t
 ngx_sio_session_owes(ngx_sio_shared_t *sh, ngx_sio_session_t *s)
@@ -380,7 +432,8 @@ ngx_sio_session_owes(ngx_sio_shared_t *sh, ngx_sio_session_t *s)
 
     for (socket = s->sockets; socket; socket = sh->sockets[socket].sibling) {
         if (sh->sockets[socket].notice.state != NGX_SIO_NOTICE_NONE
-            || sh->sockets[socket].tickets)
+            || sh->sockets[socket].tickets
+            || sh->sockets[socket].state == NGX_SIO_WAITING)
         {
             return 1;
         }

@@ -65,6 +65,13 @@ void ngx_sio_session_close_locked(ngx_sio_zone_t *zone, uint32_t cell,
     u_char farewell, ngx_msec_t linger, ngx_sio_mask_t *wake);
 
 /*
+ * Ends a session whose client has come back on another; its sockets wait, if
+ * they may.  Wants the lock; cell is a live session's.
+ */
+void ngx_sio_session_replace_locked(ngx_sio_zone_t *zone, uint32_t cell,
+    ngx_sio_mask_t *wake);
+
+/*
  * Ends a session from outside, whoever serves it: a polling session as above
  * with a close packet, a WebSocket when its worker has come to this place of
  * the log.  Wants the lock; cell is a live session's.

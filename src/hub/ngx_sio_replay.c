@@ -8,12 +8,16 @@
 
 
 typedef struct {
-    uint64_t               *elts;
+    uint64_t               *elts;       /* shifted; bit 0: stamped */
     ngx_uint_t              n;
     ngx_uint_t              size;
 } ngx_sio_positions_t;
 
 
+static void ngx_sio_replay_begin(ngx_sio_zone_t *zone, uint64_t cursor,
+    ngx_sio_replay_t *replay);
+static void ngx_sio_replay_add_socket(ngx_sio_replay_t *replay,
+    uint32_t socket);
 static void ngx_sio_replay_add(ngx_sio_replay_t *replay, uint32_t kind,
     uint32_t id, uint32_t socket);
 static ngx_int_t ngx_sio_replay_collect(const ngx_sio_replay_t *replay,
@@ -84,40 +88,76 @@ void
 ngx_sio_replay_note_locked(ngx_sio_zone_t *zone, uint32_t cell,
     uint64_t cursor, ngx_sio_replay_t *replay)
 {
-    uint32_t               m, socket;
+    uint32_t           socket;
+    ngx_sio_shared_t  *sh;
+
+    sh = zone->shared;
+
+    ngx_sio_replay_begin(zone, cursor, replay);
+
+    ngx_sio_replay_add(replay, NGX_SIO_TO_SESSION, cell, 0);
+
+    for (socket = sh->sessions[cell].sockets;
+         socket;
+         socket = sh->sockets[socket].sibling)
+    {
+        if (sh->sockets[socket].state != NGX_SIO_WAITING) {
+            ngx_sio_replay_add_socket(replay, socket);
+        }
+    }
+}
+
+
+void
+ngx_sio_replay_socket_locked(ngx_sio_zone_t *zone, uint32_t socket,
+    uint64_t cursor, ngx_sio_replay_t *replay)
+{
+    ngx_sio_replay_begin(zone, cursor, replay);
+    ngx_sio_replay_add_socket(replay, socket);
+
+    replay->writable = replay->to;
+}
+
+
+static void
+ngx_sio_replay_begin(ngx_sio_zone_t *zone, uint64_t cursor,
+    ngx_sio_replay_t *replay)
+{
+    replay->zone = zone;
+    replay->from = cursor;
+    replay->to = sio_ring_head(zone->shared->log);
+    replay->interests = ngx_sio_interests;
+    replay->n = 0;
+}
+
+
+static void
+ngx_sio_replay_add_socket(ngx_sio_replay_t *replay, uint32_t socket)
+{
+    uint32_t               m;
     ngx_sio_shared_t      *sh;
     ngx_sio_socket_t      *so;
     ngx_sio_interest_t    *interest;
     ngx_sio_membership_t  *membership;
 
-    sh = zone->shared;
+    sh = replay->zone->shared;
+    so = &sh->sockets[socket];
 
-    replay->zone = zone;
-    replay->from = cursor;
-    replay->to = sio_ring_head(sh->log);
-    replay->interests = ngx_sio_interests;
-    replay->n = 0;
+    ngx_sio_replay_add(replay, NGX_SIO_TO_NAMESPACE, so->namespace, socket);
+    ngx_sio_replay_add(replay, NGX_SIO_TO_SOCKET, socket, socket);
 
-    ngx_sio_replay_add(replay, NGX_SIO_TO_SESSION, cell, 0);
+    for (m = so->memberships; m; m = membership->next) {
+        membership = &sh->memberships[m];
 
-    for (socket = sh->sessions[cell].sockets; socket; socket = so->sibling) {
-        so = &sh->sockets[socket];
-
-        ngx_sio_replay_add(replay, NGX_SIO_TO_NAMESPACE, so->namespace,
-                           socket);
-        ngx_sio_replay_add(replay, NGX_SIO_TO_SOCKET, socket, socket);
-
-        for (m = so->memberships; m; m = membership->next) {
-            membership = &sh->memberships[m];
-
-            interest = &replay->interests[replay->n++];
-            interest->kind = NGX_SIO_TO_ROOM;
-            interest->id = membership->room;
-            interest->socket = socket;
-            interest->last = sh->rooms[membership->room].last;
-            interest->from = membership->from;
-            interest->until = membership->until;
-        }
+        interest = &replay->interests[replay->n++];
+        interest->kind = NGX_SIO_TO_ROOM;
+        interest->id = membership->room;
+        interest->socket = socket;
+        interest->last = sh->rooms[membership->room].last;
+        interest->from = ngx_max(membership->from, so->start);
+        interest->until = membership->until;
+        interest->resumed = so->resumed;
+        interest->stamped = so->recovery != 0;
     }
 }
 
@@ -136,8 +176,11 @@ ngx_sio_replay_add(ngx_sio_replay_t *replay, uint32_t kind, uint32_t id,
     interest->id = id;
     interest->socket = socket;
     interest->last = *ngx_sio_target_last(replay->zone->shared, kind, id);
-    interest->from = socket ? so->from : 0;
+    interest->from = socket ? ngx_max(so->from, so->start)
+                            : replay->zone->shared->sessions[id].start;
     interest->until = socket ? so->until : NGX_SIO_FOREVER;
+    interest->resumed = socket ? so->resumed : 0;
+    interest->stamped = socket ? so->recovery != 0 : 0;
 }
 
 
@@ -169,7 +212,7 @@ ngx_sio_replay_run(const ngx_sio_replay_t *replay, ngx_sio_replay_pt handler,
     *next = replay->to;
 
     for (done = 0, i = 0; i < positions->n; i++, done = position) {
-        position = positions->elts[i];
+        position = positions->elts[i] >> 1;
 
         if (position == done) {
             continue;
@@ -178,6 +221,8 @@ ngx_sio_replay_run(const ngx_sio_replay_t *replay, ngx_sio_replay_pt handler,
         if (ngx_sio_log_read(replay->zone, position, &view) != NGX_OK) {
             return NGX_DECLINED;
         }
+
+        view.stamped = positions->elts[i] & 1;
 
         if (!ngx_sio_replay_wanted(replay, &view)) {
             continue;
@@ -208,6 +253,12 @@ ngx_sio_replay_collect(const ngx_sio_replay_t *replay,
     ngx_sio_record_view_t   view;
 
     from = ngx_max(replay->from, interest->from);
+
+    if (interest->until <= from && interest->until <= replay->from) {
+        /* kept for a recovery only: it has been delivered */
+        return NGX_OK;
+    }
+
     position = ngx_sio_replay_start(replay, interest);
 
     while (position && position >= from) {
@@ -217,7 +268,11 @@ ngx_sio_replay_collect(const ngx_sio_replay_t *replay,
         }
 
         if (position < interest->until
-            && ngx_sio_positions_push(positions, position) != NGX_OK)
+            && !(position < interest->resumed
+                 && (view.head.flags & (NGX_SIO_VOLATILE|NGX_SIO_ASKS)))
+            && ngx_sio_positions_push(positions,
+                                      position << 1 | interest->stamped)
+               != NGX_OK)
         {
             return NGX_ERROR;
         }

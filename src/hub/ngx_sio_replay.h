@@ -22,6 +22,9 @@ typedef struct {
                                            run: where its walk has ended */
     uint64_t                from;       /* the session's part of the log */
     uint64_t                until;
+    uint64_t                resumed;    /* what was published before it is
+                                           history of a recovered socket */
+    ngx_uint_t              stamped;    /* its socket is sent offsets */
 } ngx_sio_interest_t;
 
 
@@ -56,6 +59,10 @@ uint32_t ngx_sio_replay_lock(ngx_sio_zone_t *zone,
  * taken by ngx_sio_replay_lock().
  */
 void ngx_sio_replay_note_locked(ngx_sio_zone_t *zone, uint32_t cell,
+    uint64_t cursor, ngx_sio_replay_t *replay);
+
+/* The same of one of its sockets alone. */
+void ngx_sio_replay_socket_locked(ngx_sio_zone_t *zone, uint32_t socket,
     uint64_t cursor, ngx_sio_replay_t *replay);
 
 /*

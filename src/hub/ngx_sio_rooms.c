@@ -328,13 +328,30 @@ ngx_sio_rooms_leave_locked(ngx_sio_change_t *change, ngx_sio_mask_t *wake)
 static ngx_uint_t
 ngx_sio_session_closed(ngx_sio_shared_t *sh, ngx_sio_session_t *s)
 {
-    uint32_t    socket;
+    uint32_t    m, socket;
     ngx_uint_t  n;
 
     n = s->memberships;
 
     for (socket = s->sockets; socket; socket = sh->sockets[socket].sibling) {
         n -= sh->sockets[socket].rooms;
+    }
+
+    if (n <= NGX_SIO_MEMBERSHIPS_CLOSED) {
+        return n;
+    }
+
+    /* some may be kept for a recovery only */
+
+    n = 0;
+
+    for (socket = s->sockets; socket; socket = sh->sockets[socket].sibling) {
+        m = sh->sockets[socket].memberships;
+
+        for ( /* void */ ; m; m = sh->memberships[m].next) {
+            n += sh->memberships[m].until != NGX_SIO_FOREVER
+                 && sh->memberships[m].until > s->cursor;
+        }
     }
 
     return n;

@@ -18,7 +18,7 @@
 #include "sio_ring.h"
 
 
-#define NGX_SIO_MAGIC  0x53494f3a       /* changes with the layout */
+#define NGX_SIO_MAGIC  0x53494f3b       /* changes with the layout */
 #define NGX_SIO_REVOKE_KEY  16          /* bytes of a digest */
 
 
@@ -63,6 +63,7 @@ typedef struct {
     uint32_t               serial;      /* of the last cell taken */
     uint64_t               size;
     uint64_t               epoch;       /* random: of positions, as offsets */
+    uint64_t               rebuilt;     /* chains are whole from here */
     uint32_t               seed;        /* of the hashes */
     uint32_t               mask;        /* buckets - 1, of each hash */
     uint32_t               revocation_mask; /* likewise, of that hash */

@@ -7,6 +7,7 @@
 #include "ngx_sio_announce.h"
 #include "ngx_sio_meter.h"
 #include "ngx_sio_notices.h"
+#include "ngx_sio_recovery.h"
 #include "ngx_sio_send.h"
 #include "ngx_sio_tickets.h"
 #include "ngx_sio_rooms.h"
@@ -128,6 +129,10 @@ ngx_sio_socket_enter(ngx_sio_zone_t *zone, uint32_t cell,
     connect->socket.serial = so->serial;
     connect->cell = so->namespace;
     connect->meter = so->meter;
+
+    if (connect->recovery) {
+        ngx_sio_pid_write(cell, connect->pid);
+    }
 
     ngx_memzero(&change, sizeof(ngx_sio_change_t));
 
@@ -297,6 +302,8 @@ ngx_sio_socket_fill(ngx_sio_shared_t *sh, ngx_sio_socket_t *so,
     so->expires = connect->expires;
     so->namespace = nsp;
     so->until = NGX_SIO_FOREVER;
+    so->recovery = connect->recovery;
+    ngx_memcpy(so->pid, connect->pid, NGX_SIO_ID_LEN);
 
     (void) ngx_sio_meter_begin(&sh->sessions[so->session], &connect->events,
                                &so->meter);
@@ -370,6 +377,8 @@ ngx_sio_socket_close_locked(ngx_sio_zone_t *zone, uint32_t cell,
 {
     uint32_t               m;
     uint64_t               head;
+    ngx_uint_t             waiting;
+    ngx_sio_room_t        *room;
     ngx_sio_shared_t      *sh;
     ngx_sio_socket_t      *so;
     ngx_sio_membership_t  *memberships;
@@ -378,6 +387,8 @@ ngx_sio_socket_close_locked(ngx_sio_zone_t *zone, uint32_t cell,
     so = &sh->sockets[cell];
     head = sio_ring_head(sh->log);
     memberships = sh->memberships;
+
+    waiting = so->state == NGX_SIO_WAITING;
 
     if (so->reason == NGX_SIO_REASON_CLOSE) {
         so->reason = sh->sessions[so->session].reason;
@@ -392,16 +403,21 @@ ngx_sio_socket_close_locked(ngx_sio_zone_t *zone, uint32_t cell,
             memberships[m].last = 1;
             ngx_sio_test_point();
             memberships[m].until = head;
-            sh->rooms[memberships[m].room].count--;
+            room = &sh->rooms[memberships[m].room];
+            room->count -= !waiting;
+            room->waiting -= waiting;
         }
     }
 
     so->rooms = 0;
-    ngx_sio_tally_drop(sh, so->user);
-    sh->namespaces[so->namespace].count--;
-    sh->sessions[so->session].left = 1;
 
-    ngx_sio_stat(zone, sockets_closed, 1);
+    if (!waiting) {
+        ngx_sio_tally_drop(sh, so->user);
+        sh->namespaces[so->namespace].count--;
+        sh->sessions[so->session].left = 1;
+
+        ngx_sio_stat(zone, sockets_closed, 1);
+    }
 
     ngx_sio_announce_leaves_locked(zone, cell, wake);
     ngx_sio_notice_due_locked(zone, cell);
@@ -487,7 +503,7 @@ ngx_sio_session_sweep_locked(ngx_sio_zone_t *zone, uint32_t cell)
 {
     uint32_t               m, *link, *slink, socket;
     uint64_t               cursor;
-    ngx_uint_t             held;
+    ngx_uint_t             n, held;
     ngx_sio_shared_t      *sh;
     ngx_sio_session_t     *s;
     ngx_sio_membership_t  *membership;
@@ -500,6 +516,12 @@ ngx_sio_session_sweep_locked(ngx_sio_zone_t *zone, uint32_t cell)
 
     while ((socket = *slink) != 0) {
 
+        if (sh->sockets[socket].state == NGX_SIO_WAITING) {
+            slink = &sh->sockets[socket].sibling;
+            continue;
+        }
+
+        n = 0;
         held = ngx_sio_socket_held(sh, socket);
 
         if (sh->sockets[socket].until <= cursor && !held) {
@@ -514,7 +536,8 @@ ngx_sio_session_sweep_locked(ngx_sio_zone_t *zone, uint32_t cell)
             membership = &sh->memberships[m];
 
             if (membership->until <= cursor
-                && !(held && membership->last))
+                && !(held && membership->last)
+                && !ngx_sio_recovery_keeps(sh, m, &n))
             {
                 *link = membership->next;
                 ngx_sio_membership_free_locked(zone, m);

@@ -25,6 +25,8 @@ typedef struct {
     ngx_uint_t         limit_user;      /* sockets of one user, 0: any */
     sio_rate_t         events;          /* limit of what it may send */
     ngx_uint_t         notice;          /* a service is told when it ends */
+    uint32_t           recovery;        /* ms that it may wait, 0: never */
+    u_char             pid[NGX_SIO_PID_LEN];    /* the cell is filled in */
     const sio_span_t  *rooms;           /* joined in the same step */
     ngx_uint_t         nrooms;
     ngx_sio_payload_t  answer;          /* for a polling session */

@@ -64,6 +64,15 @@ typedef struct {
     ngx_atomic_t   calls_lost;          /* with a worker that died */
     ngx_atomic_t   notices;             /* of disconnects, delivered */
     ngx_atomic_t   notices_given_up;
+    ngx_atomic_t   recoveries;          /* sockets whose clients came back */
+    ngx_atomic_t   recoveries_unknown;  /* refused: no such socket */
+    ngx_atomic_t   recoveries_offset;   /* no offset of ours */
+    ngx_atomic_t   recoveries_epoch;    /* of another zone or start */
+    ngx_atomic_t   recoveries_lapped;   /* the log holds no longer */
+    ngx_atomic_t   recoveries_token;    /* another user's, revoked */
+    ngx_atomic_t   recoveries_full;     /* no room, over limits */
+    ngx_atomic_t   waits_over;          /* of clients that did not */
+    ngx_atomic_t   waits_given_up;      /* for want of cells */
     ngx_atomic_t   rebuilds;            /* of the registry */
     ngx_atomic_t   workers_reaped;
 } ngx_sio_stats_t;

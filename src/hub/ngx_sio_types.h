@@ -28,6 +28,7 @@
 #define NGX_SIO_LIVE        1
 #define NGX_SIO_CLOSED      2           /* kept until its client was told */
 #define NGX_SIO_GONE        3           /* session: kept until services were */
+#define NGX_SIO_WAITING     4           /* socket: its client may come back */
 
 /* A session's transport. */
 #define NGX_SIO_POLLING     0
@@ -39,7 +40,7 @@
 #define NGX_SIO_PROBE_DONE  2           /* 2probe was answered */
 
 
-/* A session: an Engine.IO connection, 184 bytes. */
+/* A session: an Engine.IO connection, 200 bytes. */
 typedef struct {
     uint32_t           state;
     uint32_t           next;            /* (derived) hash chain or free list */
@@ -75,6 +76,8 @@ typedef struct {
     uint64_t           created;         /* ms since 1970 */
     uint64_t           address;         /* key of its tally, or 0 */
     uint64_t           spent;           /* ms: see ngx_sio_meter.h */
+    uint64_t           start;           /* its own records from here */
+    uint64_t           rewind;          /* since the poll in hand, or 0 */
 } ngx_sio_session_t;
 
 
@@ -105,6 +108,7 @@ typedef struct {
     uint32_t           refs;            /* (derived) with closed ones */
     uint64_t           last;            /* newest record addressed to it */
     ngx_sio_mask_t     workers;         /* (derived) may be too many */
+    uint32_t           waiting;         /* (derived) of sockets that wait */
     uint32_t           polled;          /* (derived) wake parked polls too */
     uint32_t           pattern;         /* namespace: counts for the limit */
 } ngx_sio_room_t;

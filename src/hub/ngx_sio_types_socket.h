@@ -12,6 +12,7 @@
 
 
 #define NGX_SIO_ACK_MAX  20             /* digits of an ack's id */
+#define NGX_SIO_PID_LEN  26             /* random ones, six of the cell */
 
 
 /* Why a socket has ended, or the session with all of them. */
@@ -71,6 +72,13 @@ typedef struct {
     ngx_sio_meter_t    meter;           /* while its session polls */
     ngx_sio_notice_t   notice;
     uint32_t           reason;          /* ngx_sio_reason_t, why it ends */
+    uint32_t           recovery;        /* ms that it may wait, 0: never */
+    u_char             pid[NGX_SIO_ID_LEN];     /* of NGX_SIO_PID_LEN */
+    uint64_t           wait;            /* ngx_current_msec, until then */
+    uint64_t           lost;            /* where its connection was lost */
+    uint64_t           start;           /* its session gets it from here */
+    uint64_t           resumed;         /* where its client was told so */
+    uint64_t           kept;            /* from here all of it is known */
 } ngx_sio_socket_t;
 
 
