@@ -137,10 +137,7 @@ ngx_int_t ngx_sio_control_more_locked(ngx_sio_zone_t *zone,
 ngx_int_t ngx_sio_log_read(ngx_sio_zone_t *zone, uint64_t position,
     ngx_sio_record_view_t *view);
 
-/*
- * Copies a record's packet, view->head.length bytes.  Returns NGX_OK, or
- * NGX_DECLINED when the log lapped it meanwhile.
- */
+/* Copies head.length bytes: NGX_OK, or NGX_DECLINED when they were lapped. */
 ngx_int_t ngx_sio_log_copy(ngx_sio_zone_t *zone,
     const ngx_sio_record_view_t *view, void *dst);
 

@@ -52,7 +52,11 @@ void ngx_sio_pid_write(uint32_t cell, u_char *pid);
  */
 ngx_int_t ngx_sio_recovery_wait_locked(ngx_sio_zone_t *zone, uint32_t cell);
 
-/* Ends the waits that are over, in this slice; the janitor calls it. */
+/* Its rooms count it as connected, or as one that waits.  Wants the lock. */
+void ngx_sio_recovery_count_locked(ngx_sio_shared_t *sh, uint32_t cell,
+    ngx_uint_t live);
+
+/* Ends a wait that is over, or for want of cells; the janitor calls it. */
 void ngx_sio_recovery_expire(ngx_sio_zone_t *zone, uint32_t cell,
     ngx_sio_mask_t *wake);
 

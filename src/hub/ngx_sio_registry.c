@@ -227,7 +227,7 @@ ngx_sio_session_close_locked(ngx_sio_zone_t *zone, uint32_t cell,
             continue;
         }
 
-        if (farewell || ngx_sio_recovery_wait_locked(zone, socket) != NGX_OK) {
+        if (ngx_sio_recovery_wait_locked(zone, socket) != NGX_OK) {
             ngx_sio_socket_close_locked(zone, socket, wake);
         }
     }
@@ -284,18 +284,17 @@ ngx_sio_session_kick_locked(ngx_sio_zone_t *zone, uint32_t cell,
     ngx_sio_socket_t   *sockets;
 
     s = &zone->shared->sessions[cell];
-
-    if (s->transport == NGX_SIO_POLLING) {
-        ngx_sio_session_close_locked(zone, cell, SIO_EIO_CLOSE, linger, wake);
-        return;
-    }
-
     sockets = zone->shared->sockets;
 
     for (socket = s->sockets; socket; socket = sockets[socket].sibling) {
         if (sockets[socket].state == NGX_SIO_LIVE) {
             ngx_sio_socket_close_locked(zone, socket, wake);
         }
+    }
+
+    if (s->transport == NGX_SIO_POLLING) {
+        ngx_sio_session_close_locked(zone, cell, SIO_EIO_CLOSE, linger, wake);
+        return;
     }
 
     ngx_sio_session_order(zone, cell, wake);

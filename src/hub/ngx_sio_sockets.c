@@ -297,7 +297,6 @@ ngx_sio_socket_fill(ngx_sio_shared_t *sh, ngx_sio_socket_t *so,
     }
 
     /* from here on even if it is closed again, or its worker dies now */
-
     so->from = sio_ring_head(sh->log);
     so->expires = connect->expires;
     so->namespace = nsp;
