@@ -341,6 +341,8 @@ function note(text) {
 
 
 socket.onAny((event, ...args) => {
+    args.pop();        // the offset, of socketio_recovery
+
     const [data] = args;
     const plain = args.length === 1 && typeof data?.text === 'string';
 

@@ -12,6 +12,9 @@
 #include "ngx_sio_tickets.h"
 
 
+#define NGX_SIO_RECOVERY_CLAIMS  65536  /* bytes: longer ones are refused */
+
+
 static uint32_t ngx_sio_recovery_find(ngx_sio_zone_t *zone,
     const ngx_sio_recovery_t *r, const ngx_sio_session_t *s);
 static ngx_int_t ngx_sio_recovery_offset(ngx_sio_zone_t *zone,
@@ -206,12 +209,21 @@ static ngx_uint_t
 ngx_sio_recovery_trusted(ngx_sio_zone_t *zone, const ngx_sio_recovery_t *r,
     const ngx_sio_socket_t *so)
 {
+    sio_span_t         text;
+    ngx_sio_marks_t    marks;
     ngx_sio_shared_t  *sh;
+
+    static u_char      claims[NGX_SIO_RECOVERY_CLAIMS];
 
     sh = zone->shared;
 
     if (r->kept) {
-        return so->expires == 0 || so->expires > (uint64_t) ngx_time();
+        text.p = claims;
+        text.n = ngx_sio_string_copy(sh, so->claims, claims, sizeof(claims));
+        ngx_sio_marks(text, &marks);
+
+        return (so->expires == 0 || so->expires > (uint64_t) ngx_time())
+               && !ngx_sio_revoked_locked(sh, &marks);
     }
 
     return (so->claims != 0) == (r->claims != 0)

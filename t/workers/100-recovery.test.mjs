@@ -387,6 +387,12 @@ run('a small log', { zone: 'zone=app:4m log=256k' }, (state) => {
 
         const got = journal(quiet);
 
+        /* a worker that was lapped itself closes its WebSockets once more */
+        for (const socket of [quiet, busy]) {
+            socket.io.reconnection(true);
+            socket.io.reconnectionDelay(50);
+        }
+
         await state.nginx.publish({ room: 'quiet', event: 'n', data: 1 });
         await back(quiet);
         await until(() => got.length === 1, 'the quiet room');
