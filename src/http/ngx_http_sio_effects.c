@@ -7,6 +7,7 @@
 
 #include "ngx_http_sio_api_emit.h"
 #include "ngx_http_sio_effects.h"
+#include "ngx_sio_renew.h"
 #include "ngx_sio_auth.h"
 #include "ngx_sio_forward.h"
 #include "ngx_sio_kick.h"

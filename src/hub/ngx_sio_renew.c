@@ -281,3 +281,35 @@ ngx_sio_renew_rooms(ngx_sio_zone_t *zone, ngx_sio_renew_t *renew,
 
     return ngx_sio_rooms_leave_locked(&change, wake);
 }
+
+
+ngx_int_t
+ngx_sio_socket_data(ngx_sio_zone_t *zone, ngx_sio_ref_t socket,
+    sio_span_t data)
+{
+    uint32_t           block, old;
+    ngx_int_t          rc;
+    ngx_sio_socket_t  *so;
+
+    ngx_sio_lock(zone);
+
+    rc = NGX_ABORT;
+    so = ngx_sio_socket_locked(zone, socket);
+
+    if (so) {
+        rc = ngx_sio_string_store(zone->shared, data, &block);
+    }
+
+    if (rc == NGX_OK) {
+        old = so->data;
+        ngx_sio_test_point();
+        so->data = block;
+        so->revision++;
+        ngx_sio_test_point();
+        ngx_sio_string_free(zone->shared, old);
+    }
+
+    ngx_sio_unlock(zone);
+
+    return rc;
+}

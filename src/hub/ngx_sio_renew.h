@@ -70,5 +70,12 @@ ngx_int_t ngx_sio_socket_ruled(ngx_sio_zone_t *zone, ngx_pool_t *pool,
  */
 ngx_int_t ngx_sio_socket_renew(ngx_sio_zone_t *zone, ngx_sio_renew_t *renew);
 
+/*
+ * Replaces a connected socket's data by other JSON.  Returns NGX_OK,
+ * NGX_DECLINED when the zone is full, NGX_ABORT when the socket is gone.
+ */
+ngx_int_t ngx_sio_socket_data(ngx_sio_zone_t *zone, ngx_sio_ref_t socket,
+    sio_span_t data);
+
 
 #endif /* _NGX_SIO_RENEW_H_INCLUDED_ */

@@ -54,13 +54,6 @@ typedef struct {
 ngx_int_t ngx_sio_socket_open(ngx_sio_zone_t *zone,
     ngx_sio_connect_t *connect);
 
-/*
- * Replaces a connected socket's data by other JSON.  Returns NGX_OK,
- * NGX_DECLINED when the zone is full, NGX_ABORT when the socket is gone.
- */
-ngx_int_t ngx_sio_socket_data(ngx_sio_zone_t *zone, ngx_sio_ref_t socket,
-    sio_span_t data);
-
 /* Takes a socket out of its namespace and rooms; harmless when it is gone. */
 void ngx_sio_socket_close(ngx_sio_zone_t *zone, ngx_sio_ref_t socket,
     ngx_sio_reason_t reason);
