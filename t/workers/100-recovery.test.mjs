@@ -397,7 +397,7 @@ run('a small log', { zone: 'zone=app:4m log=256k' }, (state) => {
         await back(quiet);
         await until(() => got.length === 1, 'the quiet room');
         await back(busy, false);
-        assert.equal((await state.counters()).recoveries_lapped, 1);
+        assert.ok((await state.counters()).recoveries_lapped >= 1);
     });
 });
 
