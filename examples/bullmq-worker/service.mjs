@@ -32,10 +32,11 @@ async function add({ resource, action }) {
 
 
 async function show(id) {
+    /* first, so that a job which is completed has its result */
+    const state = await queue.getJobState(id);
     const job = await queue.getJob(id);
 
-    return job ? [200, { state: await job.getState(),
-                         attempts: job.attemptsMade,
+    return job ? [200, { state, attempts: job.attemptsMade,
                          result: job.returnvalue }]
                : [404, { error: 'No such job' }];
 }

@@ -302,6 +302,22 @@ describe('a name in the URL', { skip: NO_REDIS }, () => {
         }
     });
 
+    test('an address needs no resolver that answers', async () => {
+        const redis = await startRedis();
+        const nginx = await startNginx({
+            http: `resolver 127.0.0.1:${await freePort()};
+                   socketio_redis app ${redis.url};`,
+        });
+
+        try {
+            await heard(nginx);
+
+        } finally {
+            await nginx.stop();
+            await redis.stop();
+        }
+    });
+
     test('without a resolver nginx -t looks it up', async () => {
         const http = 'socketio_redis app redis://no-such-host.invalid;';
         const none = await testConfig({ http });

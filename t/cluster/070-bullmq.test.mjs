@@ -11,6 +11,8 @@ import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
+import { chromium } from 'playwright-core';
+
 import { closeAll, collect, connect, emitAck, once } from '../lib/client.mjs';
 import { PATIENCE, freePort, startNginx, until } from '../lib/nginx.mjs';
 import { NO_REDIS, startRedis } from '../lib/redis.mjs';
@@ -22,11 +24,21 @@ const MODULE = process.env.TEST_NGINX_MODULE
                ?? path.join(REPO, 'build/ngx_socketio_module.so');
 const MODULES = path.join(REPO, 't/node_modules');
 
+const browsers = [process.env.TEST_CHROMIUM, '/usr/bin/chromium',
+                  '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
+const executablePath = browsers.find((file) => file && existsSync(file));
+const skip = !executablePath && 'no Chromium, TEST_CHROMIUM may name one';
+
+if (skip) {
+    process.stderr.write(`SKIPPED the page of 070-bullmq: ${skip}\n`);
+}
+
 
 /* The example's configuration with this test's ports and paths. */
 function config(ports) {
     return ({ prefix, port }) => {
         const common = readFileSync(path.join(REPO, 'examples/http.conf'));
+        const bundle = path.join(MODULES, 'socket.io-client/dist');
 
         mkdirSync(path.join(prefix, 'logs'), { recursive: true });
         cpSync(EXAMPLE, prefix, { recursive: true });
@@ -38,7 +50,9 @@ function config(ports) {
                 .replace(/^load_module .*$/m,
                          MODULE === '' ? '' : `load_module ${MODULE};`)
                 .replace('include ../http.conf', 'include http.conf')
-                .replace('include ../client.conf;', '')
+                .replace('include ../client.conf;',
+                         'location = /socket.io/socket.io.min.js { alias '
+                         + `${bundle}/socket.io.min.js; }`)
                 .replace('logs/error.log', 'error.log')
                 .replace('127.0.0.1:6379', `127.0.0.1:${ports.redis}`)
                 .replace('127.0.0.1:3000', `127.0.0.1:${ports.service}`)
@@ -157,5 +171,27 @@ describe('examples/bullmq-worker', { skip: NO_REDIS }, () => {
         await fence;
         assert.equal(ann.heard.filter(([e]) => e === 'resource:shaken').length,
                      1);
+    });
+
+    test('the page', { skip }, async () => {
+        const browser = await chromium.launch({ executablePath,
+                                                args: ['--no-sandbox'] });
+
+        try {
+            const page = await browser.newPage();
+            const faults = [];
+
+            page.on('pageerror', (err) => faults.push(String(err)));
+            page.setDefaultTimeout(PATIENCE * 3);
+            await page.goto(nginx.url);
+            await page.getByText('watching').waitFor();
+            await page.click('button[value=restored]');
+            await page.getByText(/^restored by job/).waitFor();
+            assert.equal(await page.$eval('#progress', (p) => p.value), 100);
+            assert.deepEqual(faults, []);
+
+        } finally {
+            await browser.close();
+        }
     });
 });
