@@ -251,6 +251,7 @@ ngx_sio_cluster_listen(ngx_sio_redis_t *redis)
     }
 
     ngx_sio_cluster_subscribe(cl, "PSUBSCRIBE", "-request", "*");
+    ngx_sio_cluster_subscribe(cl, "PSUBSCRIBE", "-nginx", "*");
     ngx_sio_cluster_subscribe(cl, "SUBSCRIBE", "-beat", NULL);
     ngx_sio_cluster_subscribe(cl, "PSUBSCRIBE", "", "*");
     ngx_sio_cluster_names(cl);
@@ -331,7 +332,7 @@ ngx_sio_cluster_heard(ngx_sio_redis_t *redis, redisReply *reply, void *data)
         /* the last pattern that was asked for is there: so are the others */
 
         if (!cl->listening && ngx_strcmp(part[0]->str, "psubscribe") == 0
-            && part[2]->integer >= 3)
+            && part[2]->integer >= 4)
         {
             cl->listening = 1;
             ngx_sio_cluster_state(cl, NGX_SIO_BUS_UP);

@@ -13,6 +13,7 @@
 
 #include "ngx_sio_bus.h"
 #include "ngx_sio_redis.h"
+#include "ngx_sio_revoke.h"
 #include "sio_adapter.h"
 
 
@@ -108,6 +109,12 @@ ngx_int_t ngx_sio_cluster_event(ngx_sio_cluster_t *cl,
  */
 ngx_uint_t ngx_sio_cluster_tell(ngx_sio_zone_t *zone, sio_span_t namespace,
     sio_adapter_request_t *request);
+
+/* Has other nginx nodes revoke the same; returns NGX_SIO_CLUSTER_... */
+ngx_uint_t ngx_sio_cluster_revoke(const ngx_sio_revoke_t *revoke);
+
+/* Takes what another nginx has revoked. */
+void ngx_sio_cluster_revoked(ngx_sio_cluster_t *cl, sio_span_t payload);
 
 /*
  * Delivers a broadcast that wants acks, and passes these on; sets *n to how

@@ -216,6 +216,11 @@ ngx_sio_cluster_message(ngx_sio_cluster_t *cl, sio_span_t channel,
     if (rest.n) {
         rest.n--;
         ngx_sio_cluster_request(cl, rest, payload);
+        return;
+    }
+
+    if (ngx_sio_cluster_after(cl, channel, "-nginx#").n) {
+        ngx_sio_cluster_revoked(cl, payload);
     }
 }
 

@@ -8,6 +8,7 @@
 #include "ngx_http_sio_api_args.h"
 #include "ngx_http_sio_api_operations.h"
 #include "ngx_sio_auth.h"
+#include "ngx_sio_cluster.h"
 #include "ngx_sio_kick.h"
 #include "ngx_sio_refresh.h"
 #include "ngx_sio_renew.h"
@@ -21,6 +22,7 @@ typedef struct {
     ngx_sio_revoke_t    tokens;
     ngx_sio_ref_t       socket;         /* that was named, else zero */
     ngx_uint_t          bare;           /* it has no token */
+    ngx_uint_t          cluster;        /* NGX_SIO_CLUSTER_... */
 } ngx_http_sio_api_revoke_t;
 
 
@@ -215,6 +217,10 @@ ngx_http_sio_api_revoke(ngx_http_sio_api_op_t *op)
         return ngx_http_sio_api_fail(op, NGX_HTTP_SIO_API_FULL,
                                      "the table of revoked tokens is full: "
                                      "nothing has been revoked", "");
+    }
+
+    if (!r->bare) {
+        r->cluster = ngx_sio_cluster_revoke(&r->tokens);
     }
 
     ngx_http_sio_api_revoke_now(r);
@@ -414,12 +420,13 @@ ngx_http_sio_api_revoke_step(ngx_http_sio_api_op_t *op)
         return NGX_AGAIN;
     }
 
-    p = ngx_http_sio_api_reserve(op->out, 64);
+    p = ngx_http_sio_api_reserve(op->out, 96);
     if (p == NULL) {
         return NGX_ERROR;
     }
 
-    p = ngx_sprintf(p, "{\"ok\":true,\"matched\":%ui}", r->tokens.matched);
+    p = ngx_sprintf(p, "{\"ok\":true,\"matched\":%ui%s}", r->tokens.matched,
+                    ngx_http_sio_api_cluster(r->cluster));
     ngx_http_sio_api_commit(op->out, p);
 
     return NGX_OK;

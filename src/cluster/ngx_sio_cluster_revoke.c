@@ -1,0 +1,178 @@
+
+/*
+ * Tells the other nginx nodes what is revoked: digests and times, by a channel
+ * that servers for Node.js do not listen to.
+ */
+
+#include "ngx_sio_cluster.h"
+#include "ngx_sio_revoke.h"
+
+
+typedef struct {
+    ngx_connection_t    dummy;          /* first: for debug logs */
+    ngx_event_t         event;
+    ngx_sio_revoke_t    revoke;
+} ngx_sio_cluster_revoke_t;
+
+
+static ngx_int_t ngx_sio_cluster_revoke_read(ngx_sio_cluster_t *cl,
+    const sio_json_t *v, ngx_sio_revoke_t *revoke);
+static ngx_int_t ngx_sio_cluster_revoke_digest(const sio_json_t *v,
+    u_char *key);
+static void ngx_sio_cluster_revoke_run(ngx_event_t *ev);
+
+
+ngx_uint_t
+ngx_sio_cluster_revoke(const ngx_sio_revoke_t *revoke)
+{
+    u_char              *p, text[256];
+    sio_span_t           none, message;
+    ngx_sio_cluster_t   *cl;
+
+    if (revoke->zone->bus == NULL) {
+        return NGX_SIO_CLUSTER_NONE;
+    }
+
+    cl = revoke->zone->cluster;
+
+    if (cl == NULL) {
+        return NGX_SIO_CLUSTER_DOWN;
+    }
+
+    ngx_memzero(&none, sizeof(sio_span_t));
+
+    p = ngx_sprintf(text, "{\"uid\":\"%*s\",\"revoke\":%ui,\"key\":\"",
+                    (size_t) NGX_SIO_UID_LEN, cl->uid, revoke->kind);
+    p = ngx_hex_dump(p, (u_char *) revoke->key, NGX_SIO_REVOKE_KEY);
+    p = ngx_sprintf(p, "\",\"issued\":%uL,\"until\":%uL}", revoke->issued,
+                    revoke->until);
+
+    message.p = text;
+    message.n = p - text;
+
+    return ngx_sio_cluster_send(cl, "-nginx", none, none, message) == NGX_OK
+           ? NGX_SIO_CLUSTER_SENT : NGX_SIO_CLUSTER_DOWN;
+}
+
+
+void
+ngx_sio_cluster_revoked(ngx_sio_cluster_t *cl, sio_span_t payload)
+{
+    sio_json_t                 v, uid;
+    sio_span_t                 own;
+    ngx_sio_revoke_t           revoke;
+    ngx_sio_cluster_revoke_t  *job;
+
+    if (sio_json_parse(payload, 1, &v, NULL) != SIO_OK) {
+        ngx_sio_cluster_refuse(cl, "no JSON");
+        return;
+    }
+
+    own.p = cl->uid;
+    own.n = NGX_SIO_UID_LEN;
+    uid = sio_json_get(&v, "uid");
+
+    if (sio_json_is(&uid, own)) {
+        return;
+    }
+
+    if (ngx_sio_cluster_revoke_read(cl, &v, &revoke) != NGX_OK) {
+        ngx_sio_cluster_refuse(cl, "nothing that can be revoked");
+        return;
+    }
+
+    if (ngx_sio_revoke(&revoke) != NGX_OK) {
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                      "socketio cannot revoke what another node has revoked: "
+                      "the table is full, enlarge the zone");
+        return;
+    }
+
+    ngx_sio_stat(cl->zone, cluster_received, 1);
+
+    job = ngx_calloc(sizeof(ngx_sio_cluster_revoke_t), ngx_cycle->log);
+    if (job == NULL) {
+        return;
+    }
+
+    job->dummy.fd = (ngx_socket_t) -1;
+    job->revoke = revoke;
+    job->event.handler = ngx_sio_cluster_revoke_run;
+    job->event.data = job;
+    job->event.log = ngx_cycle->log;
+
+    ngx_sio_cluster_revoke_run(&job->event);
+}
+
+
+static ngx_int_t
+ngx_sio_cluster_revoke_read(ngx_sio_cluster_t *cl, const sio_json_t *v,
+    ngx_sio_revoke_t *revoke)
+{
+    uint64_t    kind;
+    sio_json_t  what, key, issued, until;
+
+    ngx_memzero(revoke, sizeof(ngx_sio_revoke_t));
+
+    what = sio_json_get(v, "revoke");
+    key = sio_json_get(v, "key");
+    issued = sio_json_get(v, "issued");
+    until = sio_json_get(v, "until");
+
+    if (sio_json_uint(&what, NGX_SIO_REVOKE_KINDS - 1, &kind) != SIO_OK
+        || sio_json_uint(&issued, NGX_MAX_UINT32_VALUE, &revoke->issued)
+           != SIO_OK
+        || sio_json_uint(&until, INT64_MAX, &revoke->until) != SIO_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    revoke->zone = cl->zone;
+    revoke->kind = kind;
+
+    return ngx_sio_cluster_revoke_digest(&key, revoke->key);
+}
+
+
+static ngx_int_t
+ngx_sio_cluster_revoke_digest(const sio_json_t *v, u_char *key)
+{
+    size_t      n;
+    u_char      text[2 * NGX_SIO_REVOKE_KEY];
+    ngx_int_t   byte;
+    ngx_uint_t  i;
+
+    if (sio_json_string(v, text, sizeof(text), &n) != SIO_OK
+        || n != sizeof(text))
+    {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < NGX_SIO_REVOKE_KEY; i++) {
+        byte = ngx_hextoi(text + 2 * i, 2);
+
+        if (byte == NGX_ERROR) {
+            return NGX_ERROR;
+        }
+
+        key[i] = byte;
+    }
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_sio_cluster_revoke_run(ngx_event_t *ev)
+{
+    ngx_sio_cluster_revoke_t  *job;
+
+    job = ev->data;
+
+    if (ngx_sio_revoke_step(&job->revoke) == NGX_AGAIN) {
+        ngx_post_event(ev, &ngx_posted_next_events);
+        return;
+    }
+
+    ngx_free(job);
+}
