@@ -210,7 +210,11 @@ ngx_sio_recovery_stamp(ngx_sio_zone_t *zone, const ngx_sio_record_view_t *view,
         /* JSON may end in white space */
     }
 
-    if (n == 0 || text->p[n - 1] != ']') {
+    /* "42", "45": an ack has the arguments that it was given */
+
+    if (n < 2 || text->p[n - 1] != ']'
+        || (text->p[1] != '2' && text->p[1] != '5'))
+    {
         return 0;
     }
 

@@ -4,32 +4,18 @@
 #include "ngx_sio_send.h"
 
 
-static ngx_int_t ngx_sio_send_locked(ngx_sio_zone_t *zone, ngx_uint_t type,
-    ngx_sio_target_t *target, const ngx_sio_payload_t *payload);
+static ngx_int_t ngx_sio_send(ngx_sio_zone_t *zone, ngx_uint_t kind,
+    ngx_sio_ref_t to, const ngx_sio_payload_t *payload);
+static ngx_int_t ngx_sio_send_locked(ngx_sio_zone_t *zone,
+    ngx_sio_target_t *target, const ngx_sio_payload_t *payload,
+    ngx_sio_mask_t *wake);
 
 
 ngx_int_t
 ngx_sio_session_send(ngx_sio_zone_t *zone, ngx_sio_ref_t session,
     const ngx_sio_payload_t *payload)
 {
-    ngx_int_t       rc;
-    ngx_sio_mask_t  wake;
-
-    ngx_memzero(&wake, sizeof(ngx_sio_mask_t));
-
-    ngx_sio_lock(zone);
-
-    rc = NGX_ABORT;
-
-    if (ngx_sio_session_locked(zone, session) != NULL) {
-        rc = ngx_sio_session_send_locked(zone, session.cell, payload, &wake);
-    }
-
-    ngx_sio_unlock(zone);
-
-    ngx_sio_wake(&wake);
-
-    return rc;
+    return ngx_sio_send(zone, NGX_SIO_TO_SESSION, session, payload);
 }
 
 
@@ -37,19 +23,12 @@ ngx_int_t
 ngx_sio_session_send_locked(ngx_sio_zone_t *zone, uint32_t cell,
     const ngx_sio_payload_t *payload, ngx_sio_mask_t *wake)
 {
-    ngx_int_t         rc;
     ngx_sio_target_t  target;
 
     target.kind = NGX_SIO_TO_SESSION;
     target.id = cell;
 
-    rc = ngx_sio_send_locked(zone, NGX_SIO_RECORD_DIRECT, &target, payload);
-
-    if (rc == NGX_OK) {
-        ngx_sio_session_mask_locked(zone, cell, wake);
-    }
-
-    return rc;
+    return ngx_sio_send_locked(zone, &target, payload, wake);
 }
 
 
@@ -57,18 +36,45 @@ ngx_int_t
 ngx_sio_socket_send(ngx_sio_zone_t *zone, ngx_sio_ref_t socket,
     const ngx_sio_payload_t *payload)
 {
-    ngx_int_t       rc;
-    ngx_sio_mask_t  wake;
+    return ngx_sio_send(zone, NGX_SIO_TO_SOCKET, socket, payload);
+}
+
+
+ngx_int_t
+ngx_sio_socket_send_locked(ngx_sio_zone_t *zone, uint32_t cell,
+    const ngx_sio_payload_t *payload, ngx_sio_mask_t *wake)
+{
+    ngx_sio_target_t  target;
+
+    target.kind = NGX_SIO_TO_SOCKET;
+    target.id = cell;
+
+    return ngx_sio_send_locked(zone, &target, payload, wake);
+}
+
+
+static ngx_int_t
+ngx_sio_send(ngx_sio_zone_t *zone, ngx_uint_t kind, ngx_sio_ref_t to,
+    const ngx_sio_payload_t *payload)
+{
+    ngx_int_t         rc;
+    ngx_uint_t        there;
+    ngx_sio_mask_t    wake;
+    ngx_sio_target_t  target;
 
     ngx_memzero(&wake, sizeof(ngx_sio_mask_t));
 
+    target.kind = kind;
+    target.id = to.cell;
+
     ngx_sio_lock(zone);
 
-    rc = NGX_ABORT;
+    there = kind == NGX_SIO_TO_SESSION
+            ? ngx_sio_session_locked(zone, to) != NULL
+            : ngx_sio_socket_locked(zone, to) != NULL;
 
-    if (ngx_sio_socket_locked(zone, socket) != NULL) {
-        rc = ngx_sio_socket_send_locked(zone, socket.cell, payload, &wake);
-    }
+    rc = there ? ngx_sio_send_locked(zone, &target, payload, &wake)
+               : NGX_ABORT;
 
     ngx_sio_unlock(zone);
 
@@ -78,38 +84,31 @@ ngx_sio_socket_send(ngx_sio_zone_t *zone, ngx_sio_ref_t socket,
 }
 
 
-ngx_int_t
-ngx_sio_socket_send_locked(ngx_sio_zone_t *zone, uint32_t cell,
+static ngx_int_t
+ngx_sio_send_locked(ngx_sio_zone_t *zone, ngx_sio_target_t *target,
     const ngx_sio_payload_t *payload, ngx_sio_mask_t *wake)
 {
-    ngx_int_t         rc;
-    ngx_sio_target_t  target;
-
-    target.kind = NGX_SIO_TO_SOCKET;
-    target.id = cell;
-
-    rc = ngx_sio_send_locked(zone, NGX_SIO_RECORD_EVENT, &target, payload);
-
-    if (rc == NGX_OK) {
-        ngx_sio_session_mask_locked(zone, zone->shared->sockets[cell].session,
-                                    wake);
-    }
-
-    return rc;
-}
-
-
-static ngx_int_t
-ngx_sio_send_locked(ngx_sio_zone_t *zone, ngx_uint_t type,
-    ngx_sio_target_t *target, const ngx_sio_payload_t *payload)
-{
+    uint32_t          session;
     ngx_sio_record_t  record;
 
     ngx_memzero(&record, sizeof(ngx_sio_record_t));
 
-    record.type = type;
     record.targets = 1;
 
-    return ngx_sio_log_append_locked(zone, &record, target, payload)
-           ? NGX_OK : NGX_DECLINED;
+    if (target->kind == NGX_SIO_TO_SESSION) {
+        record.type = NGX_SIO_RECORD_DIRECT;
+        session = target->id;
+
+    } else {
+        record.type = NGX_SIO_RECORD_EVENT;
+        session = zone->shared->sockets[target->id].session;
+    }
+
+    if (ngx_sio_log_append_locked(zone, &record, target, payload) == 0) {
+        return NGX_DECLINED;
+    }
+
+    ngx_sio_session_mask_locked(zone, session, wake);
+
+    return NGX_OK;
 }

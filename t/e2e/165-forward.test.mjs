@@ -705,3 +705,27 @@ run('several workers', { location: `${AUTH} ${NAMESPACES}`, workers: 4,
         closeAll();
     });
 });
+
+
+/* Offsets belong to events, whose handlers expect them. */
+run('acks with recovery on', {
+    location: 'socketio_recovery 10s; socketio_on * forward /_call;',
+}, (s) => {
+    for (const mode of ['polling', 'websocket']) {
+        test(`have the service's arguments alone (${mode})`, async () => {
+            const socket = await connect(s.nginx, { mode });
+
+            s.service.answer = () => ({ ack: [{ ok: true }],
+                                        emit: [{ event: 'e', args: [1] }] });
+
+            const event = once(socket, 'e');
+
+            assert.deepEqual(await emitAck(socket, 'ask'), [{ ok: true }]);
+
+            const [one, offset] = await event;
+
+            assert.equal(one, 1);
+            assert.equal(typeof offset, 'string');
+        });
+    }
+});
