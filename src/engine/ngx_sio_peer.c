@@ -20,10 +20,6 @@ static void ngx_sio_peer_drop_volatile(ngx_sio_peer_t *peer);
 static ngx_int_t ngx_sio_peer_grow(ngx_sio_peer_t *peer);
 
 
-#define ngx_sio_peer_frame(peer, i)                                           \
-    (peer)->frames[((peer)->first + (i)) & ((peer)->size - 1)]
-
-
 ngx_int_t
 ngx_sio_peer_init(ngx_sio_peer_t *peer, ngx_uint_t kind)
 {
@@ -272,7 +268,7 @@ ngx_sio_peer_limit(ngx_sio_peer_t *peer)
 }
 
 
-/* The first frame may have been sent in part. */
+/* The first frame may have been sent in part, more if TLS holds them. */
 
 static void
 ngx_sio_peer_drop_volatile(ngx_sio_peer_t *peer)
@@ -280,7 +276,9 @@ ngx_sio_peer_drop_volatile(ngx_sio_peer_t *peer)
     uint32_t          i, n;
     ngx_sio_frame_t  *frame;
 
-    for (i = 1, n = 1; i < peer->nframes; i++) {
+    n = ngx_max(1, peer->offered);
+
+    for (i = n; i < peer->nframes; i++) {
         frame = ngx_sio_peer_frame(peer, i);
 
         if (frame->droppable) {
@@ -358,6 +356,7 @@ ngx_sio_peer_drop_frames(ngx_sio_peer_t *peer)
     ngx_free(peer->frames);
     peer->frames = NULL;
     peer->size = 0;
+    peer->offered = 0;
 }
 
 

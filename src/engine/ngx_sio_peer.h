@@ -89,8 +89,14 @@ struct ngx_sio_peer_s {
     uint32_t                     nframes;
     uint32_t                     size;
     uint32_t                     sent;      /* bytes of the first frame */
+    uint32_t                     offered;   /* frames that TLS wants again */
     size_t                       pending;   /* bytes */
 };
+
+
+/* The frame that is i-th to be sent; i < nframes. */
+#define ngx_sio_peer_frame(peer, i)                                           \
+    (peer)->frames[((peer)->first + (i)) & ((peer)->size - 1)]
 
 
 /*
@@ -105,10 +111,7 @@ ngx_int_t ngx_sio_peer_init(ngx_sio_peer_t *peer, ngx_uint_t kind);
  */
 void ngx_sio_peer_leave(ngx_sio_peer_t *peer);
 
-/*
- * Takes a peer out of everything, because its memory is about to be freed by
- * others than its transport's end().
- */
+/* The same for a peer whose memory others than its end() are about to free. */
 void ngx_sio_peer_forget(ngx_sio_peer_t *peer);
 
 /* Ends a peer: it leaves at once, its transport ends in an event of its own. */

@@ -1,7 +1,7 @@
 
 /*
- * Reading and writing of a detached WebSocket, and its end.  What messages mean
- * is in ngx_http_sio_ws_message.c.
+ * Reading of a detached WebSocket, and its end.  What messages mean is in
+ * ngx_http_sio_ws_message.c, writing in ngx_http_sio_ws_write.c.
  */
 
 #include "ngx_http_sio_ws.h"
@@ -11,14 +11,7 @@
 
 #define NGX_HTTP_SIO_WS_READS   16      /* of one turn of the event loop */
 #define NGX_HTTP_SIO_WS_BUFFER  65536
-#define NGX_HTTP_SIO_WS_BUFS    64      /* frames in one write */
 #define NGX_HTTP_SIO_WS_LINGER  2000    /* ms, for the client's close frame */
-
-
-/* Both sides have said goodbye, and ours is with the kernel. */
-#define ngx_http_sio_ws_done(ws)                                              \
-    ((ws)->saying_bye && (ws)->bye_heard                                      \
-     && (ws)->peer.nframes == 0 && !(ws)->connection->buffered)
 
 
 static ngx_int_t ngx_http_sio_ws_chunk(ngx_http_sio_ws_t *ws,
@@ -27,16 +20,11 @@ static ngx_int_t ngx_http_sio_ws_collect(ngx_http_sio_ws_t *ws,
     const sio_ws_chunk_t *chunk, sio_span_t *message);
 static ngx_int_t ngx_http_sio_ws_control(ngx_http_sio_ws_t *ws,
     const sio_ws_chunk_t *chunk);
-static void ngx_http_sio_ws_flush(ngx_sio_peer_t *peer);
-static ngx_chain_t *ngx_http_sio_ws_chain(ngx_sio_peer_t *peer);
-static void ngx_http_sio_ws_sent(ngx_sio_peer_t *peer, ngx_chain_t *cl,
-    ngx_chain_t *unsent);
 static void ngx_http_sio_ws_end(ngx_sio_peer_t *peer, ngx_sio_end_t why);
 static ngx_uint_t ngx_http_sio_ws_code(ngx_http_sio_ws_t *ws,
     ngx_sio_end_t why);
 static void ngx_http_sio_ws_leave_session(ngx_http_sio_ws_t *ws);
 static void ngx_http_sio_ws_bye(ngx_http_sio_ws_t *ws);
-static void ngx_http_sio_ws_shutdown(ngx_http_sio_ws_t *ws);
 
 
 const ngx_sio_transport_t  ngx_http_sio_ws_transport = {
@@ -272,140 +260,6 @@ ngx_http_sio_ws_send(ngx_http_sio_ws_t *ws, u_char opcode, const u_char *p,
 }
 
 
-void
-ngx_http_sio_ws_write(ngx_event_t *wev)
-{
-    ngx_connection_t   *c;
-    ngx_http_sio_ws_t  *ws;
-
-    c = wev->data;
-    ws = c->data;
-
-    ws->peer.blocked = 0;
-    ngx_http_sio_ws_flush(&ws->peer);
-
-    /* event methods without edges would call again and again */
-
-    if (!ws->peer.blocked && ngx_handle_write_event(wev, 0) != NGX_OK) {
-        ngx_sio_peer_close(&ws->peer, NGX_SIO_END_TRANSPORT);
-    }
-
-    if (ngx_http_sio_ws_done(ws)) {
-        ngx_http_sio_ws_close(ws);
-
-    } else if (ws->saying_bye) {
-        ngx_http_sio_ws_shutdown(ws);
-    }
-}
-
-
-/*
- * Straight to the connection, past nginx's filters: those copy, and allocate
- * from a pool that would grow for as long as the WebSocket lives.
- */
-
-static void
-ngx_http_sio_ws_flush(ngx_sio_peer_t *peer)
-{
-    ngx_chain_t        *cl, *unsent;
-    ngx_connection_t   *c;
-    ngx_http_sio_ws_t  *ws;
-
-    ws = (ngx_http_sio_ws_t *) peer;
-    c = ws->connection;
-
-    if (peer->blocked) {
-        return;
-    }
-
-    while (peer->nframes) {
-        cl = ngx_http_sio_ws_chain(peer);
-        unsent = c->send_chain(c, cl, 0);
-
-        if (unsent == NGX_CHAIN_ERROR) {
-            c->error = 1;
-            ngx_sio_peer_drop_frames(peer);
-            ngx_sio_peer_close(peer, NGX_SIO_END_TRANSPORT);
-            return;
-        }
-
-        ngx_http_sio_ws_sent(peer, cl, unsent);
-
-        if (unsent) {
-            peer->blocked = 1;
-            break;
-        }
-    }
-
-    /* TLS may hold back what it was given */
-
-    if (c->buffered) {
-        (void) c->send_chain(c, NULL, 0);
-        peer->blocked = c->buffered || peer->nframes;
-    }
-
-    if (peer->blocked && ngx_handle_write_event(c->write, 0) != NGX_OK) {
-        ngx_sio_peer_close(peer, NGX_SIO_END_TRANSPORT);
-    }
-}
-
-
-static ngx_chain_t *
-ngx_http_sio_ws_chain(ngx_sio_peer_t *peer)
-{
-    ngx_buf_t        *b;
-    ngx_uint_t        i, n;
-    ngx_sio_frame_t  *frame;
-
-    static ngx_buf_t    bufs[NGX_HTTP_SIO_WS_BUFS];
-    static ngx_chain_t  chain[NGX_HTTP_SIO_WS_BUFS];
-
-    n = ngx_min(peer->nframes, NGX_HTTP_SIO_WS_BUFS);
-
-    for (i = 0; i < n; i++) {
-        frame = peer->frames[(peer->first + i) & (peer->size - 1)];
-
-        b = &bufs[i];
-        b->memory = 1;
-        b->pos = frame->data + (i == 0 ? peer->sent : 0);
-        b->last = frame->data + frame->size;
-        b->flush = i == n - 1;
-
-        chain[i].buf = b;
-        chain[i].next = i == n - 1 ? NULL : &chain[i + 1];
-    }
-
-    return chain;
-}
-
-
-static void
-ngx_http_sio_ws_sent(ngx_sio_peer_t *peer, ngx_chain_t *cl,
-    ngx_chain_t *unsent)
-{
-    size_t           n;
-    ngx_uint_t       packets;
-    ngx_sio_zone_t  *zone;
-
-    zone = peer->reader->zone;
-    packets = 0;
-    n = 0;
-
-    for ( /* void */ ; cl != unsent; cl = cl->next) {
-        packets += peer->frames[peer->first]->packets;
-        n += peer->frames[peer->first]->size;
-        ngx_sio_peer_sent_frame(peer);
-    }
-
-    if (unsent) {
-        peer->sent = unsent->buf->pos - peer->frames[peer->first]->data;
-    }
-
-    ngx_sio_stat(zone, packets_out, packets);
-    ngx_sio_stat(zone, bytes_out, n);
-}
-
-
 /*
  * Says goodbye after what is still queued, if the client may listen at all, and
  * waits for its own close frame, because unread input would reset the
@@ -547,7 +401,7 @@ ngx_http_sio_ws_leave_session(ngx_http_sio_ws_t *ws)
  * it closes when it sees that nothing more comes.
  */
 
-static void
+void
 ngx_http_sio_ws_shutdown(ngx_http_sio_ws_t *ws)
 {
     ngx_connection_t  *c;
@@ -585,6 +439,11 @@ ngx_http_sio_ws_close(ngx_http_sio_ws_t *ws)
     ngx_connection_t  *c;
 
     c = ws->connection;
+
+    if (ws->peer.blocked) {
+        /* TLS cannot say goodbye in the middle of a record */
+        c->error = 1;
+    }
 
     ngx_http_sio_ws_free(ws);
     ngx_http_close_connection(c);

@@ -36,6 +36,11 @@ typedef struct {
 } ngx_http_sio_ws_t;
 
 
+/* Both sides have said goodbye, and ours is with the kernel. */
+#define ngx_http_sio_ws_done(ws)                                              \
+    ((ws)->saying_bye && (ws)->bye_heard && (ws)->peer.nframes == 0)
+
+
 /* The engine's view of WebSockets. */
 extern const ngx_sio_transport_t  ngx_http_sio_ws_transport;
 
@@ -46,6 +51,15 @@ void ngx_http_sio_ws_write(ngx_event_t *wev);
 
 /* Takes bytes that came with the handshake; they may be changed. */
 void ngx_http_sio_ws_input(ngx_http_sio_ws_t *ws, u_char *p, size_t n);
+
+/* Sends what is queued, until the kernel takes no more; may close the peer. */
+void ngx_http_sio_ws_flush(ngx_sio_peer_t *peer);
+
+/*
+ * Shuts the sending side down after the close frame, for a client that sent
+ * garbage.
+ */
+void ngx_http_sio_ws_shutdown(ngx_http_sio_ws_t *ws);
 
 /* Starts the heartbeat of a session: the next ping after that time. */
 void ngx_http_sio_ws_heartbeat(ngx_http_sio_ws_t *ws, ngx_msec_t wait);

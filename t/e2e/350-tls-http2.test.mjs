@@ -43,7 +43,10 @@ function suite(workers) {
                 return `ssl_certificate ${cert};
                         ssl_certificate_key ${key};`;
             },
-            location: 'socketio_room room:*;',
+            location: `socketio_room room:*;
+                       socketio_send_buffer 256k;
+                       socketio_on stored relay room=room:slow any;
+                       socketio_on volatile relay room=room:slow any volatile;`,
             api: null,
             http: ({ prefix }) => `
                 server {
@@ -127,6 +130,90 @@ function suite(workers) {
             assert.equal(await session.recv(), `42["e","${text}"]`);
             await session.close();
         }
+    });
+
+    /*
+     * What TLS has been offered must not change until it was taken.  Where it
+     * was offered all volatile events that wait none can be dropped and the
+     * client is closed: then once more.
+     */
+    test('a client that stops reading loses volatile events only', async () => {
+        const pad = 'x'.repeat(5000);
+        const event = (name, n) => frame(OP.TEXT, `42["${name}",${n},"${pad}"]`);
+        const counters = async () => (await call('status')).counters;
+        const sender = await WebSocketRaw.open(url);
+        let closed;
+
+        await sender.connect();
+
+        do {
+            const before = await counters();
+            const ws = await WebSocketRaw.open(url);
+            let now = before;
+            let sent = 0;
+
+            await ws.connect();
+            assert.deepEqual(await ws.ack(1, ['join', 'room:slow']),
+                             [{ ok: true, rooms: ['room:slow'] }]);
+            ws.socket.pause();
+
+            /* many in one drain, until the kernel takes no more */
+            while (now.volatile_dropped === before.volatile_dropped) {
+                const burst = [];
+
+                for (let i = 0; i < 20; i++) {
+                    burst.push(event('stored', sent++), event('volatile', 0));
+                }
+
+                sender.socket.write(Buffer.concat(burst));
+                await sender.ack(1, ['leave', 'room:none']);
+                now = await counters();
+            }
+
+            /* and until of those that wait some are dropped */
+            for (const { volatile_dropped: blocked } = now;
+                 now.volatile_dropped === blocked
+                 && now.slow_closed === before.slow_closed;
+                 now = await counters())
+            {
+                sender.socket.write(event('stored', sent++));
+                await sender.ack(1, ['leave', 'room:none']);
+            }
+
+            closed = now.slow_closed > before.slow_closed;
+            ws.socket.resume();
+
+            for (let n = 0; n < sent && !closed;) {
+                const [name, ...args] = JSON.parse((await ws.recv()).slice(2));
+
+                assert.equal(args[1], pad);
+
+                if (name === 'stored') {
+                    assert.equal(args[0], n++);
+                }
+            }
+
+            ws.close();
+        } while (closed);
+
+        sender.close();
+    });
+
+    test('one that is too slow is closed quietly', async () => {
+        const ws = await WebSocketRaw.open(url);
+        const id = await ws.connect();
+        const slow = async () => (await call('status')).counters.slow_closed;
+        const before = await slow();
+
+        ws.socket.pause();
+
+        while (await slow() === before) {
+            await publish({ rooms: [id], event: 'e',
+                            data: 'x'.repeat(100000) });
+        }
+
+        assert.doesNotMatch(nginx.logs(), /SSL_shutdown/);
+        ws.close();
     });
 
     describe('HTTP/2', () => {
@@ -280,7 +367,8 @@ function suite(workers) {
         const { default: http } = await import('node:http');
         const json = await new Promise((resolve, reject) => {
             const req = http.request({
-                socketPath: `${nginx.prefix}/api.sock`, method: 'POST',
+                socketPath: `${nginx.prefix}/api.sock`,
+                method: body ? 'POST' : 'GET',
                 path: `/socketio/${operation}`, agent: false,
                 headers: { 'Content-Type': 'application/json' },
             }, (res) => {
@@ -291,7 +379,7 @@ function suite(workers) {
             });
 
             req.on('error', reject);
-            req.end(JSON.stringify(body));
+            req.end(body && JSON.stringify(body));
         });
 
         assert.equal(json.ok, true, JSON.stringify(json));
