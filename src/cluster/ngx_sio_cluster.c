@@ -5,6 +5,7 @@
  * times a second whether there is one.
  */
 
+#include "ngx_sio_cluster_note.h"
 #include "ngx_sio_cluster_question.h"
 
 
@@ -74,6 +75,7 @@ ngx_sio_cluster_init(const ngx_sio_redis_conf_t *conf, ngx_cycle_t *cycle)
     ngx_sio_redis_init(&cl->publisher);
 
     ngx_sio_cluster_questions_init(cl);
+    ngx_sio_cluster_notes_init(cl);
 
     cl->tick.handler = ngx_sio_cluster_tick;
     cl->tick.data = cl;
@@ -98,8 +100,11 @@ ngx_sio_cluster_exit(ngx_sio_zone_t *zone)
         return;
     }
 
+    ngx_sio_cluster_notes(cl);
+
     zone->cluster = NULL;
 
+    ngx_sio_cluster_notes_free(cl);
     ngx_sio_cluster_resign(cl);
     ngx_sio_redis_close(&cl->publisher);
     ngx_sio_redis_close(&cl->asker);

@@ -13,13 +13,14 @@
 
 #include "ngx_sio_bus.h"
 #include "ngx_sio_redis.h"
-#include "ngx_sio_revoke.h"
 #include "sio_adapter.h"
 
 
 #define NGX_SIO_UID_LEN      6
 #define NGX_SIO_CHANNEL_MAX  2048       /* bytes; a longer one is refused */
 
+
+typedef struct ngx_sio_cluster_notes_s  ngx_sio_cluster_notes_t;
 
 typedef struct {
     ngx_connection_t             dummy;     /* first: for debug logs */
@@ -54,6 +55,13 @@ typedef struct {
     uint64_t                     serial;
     ngx_msec_t                   asked;     /* when there was one */
     ngx_msec_t                   answered;  /* when something was heard */
+
+    /* events to publish when the lock is free */
+    ngx_event_t                  noted;
+    ngx_sio_cluster_notes_t     *notes;     /* the oldest */
+    ngx_sio_cluster_notes_t     *newest;
+    ngx_sio_cluster_notes_t     *spare;     /* one that is empty, or NULL */
+    size_t                       nnotes;    /* bytes of all of them */
 
     sio_span_t                   sender;    /* of what is published */
     u_char                      *text;      /* a packet to publish */
@@ -109,12 +117,6 @@ ngx_int_t ngx_sio_cluster_event(ngx_sio_cluster_t *cl,
  */
 ngx_uint_t ngx_sio_cluster_tell(ngx_sio_zone_t *zone, sio_span_t namespace,
     sio_adapter_request_t *request);
-
-/* Has other nginx nodes revoke the same; returns NGX_SIO_CLUSTER_... */
-ngx_uint_t ngx_sio_cluster_revoke(const ngx_sio_revoke_t *revoke);
-
-/* Takes what another nginx has revoked. */
-void ngx_sio_cluster_revoked(ngx_sio_cluster_t *cl, sio_span_t payload);
 
 /*
  * Delivers a broadcast that wants acks, and passes these on; sets *n to how

@@ -5,7 +5,8 @@
  */
 
 #include "ngx_sio_hashes.h"
-#include "ngx_sio_cluster.h"
+#include "ngx_sio_cluster_note.h"
+#include "ngx_sio_cluster_private.h"
 
 
 static ngx_uint_t ngx_sio_cluster_publish(ngx_sio_emit_t *emit);
@@ -19,7 +20,10 @@ static ngx_uint_t ngx_sio_cluster_interest(ngx_sio_zone_t *zone,
     sio_span_t namespace, sio_span_t room);
 
 
-const struct ngx_sio_bus_s  ngx_sio_cluster_bus = { ngx_sio_cluster_publish };
+const struct ngx_sio_bus_s  ngx_sio_cluster_bus = {
+    ngx_sio_cluster_publish,
+    ngx_sio_cluster_note
+};
 
 
 static ngx_uint_t
@@ -34,6 +38,8 @@ ngx_sio_cluster_publish(ngx_sio_emit_t *emit)
     if (cl == NULL) {
         return NGX_SIO_CLUSTER_DOWN;
     }
+
+    ngx_sio_cluster_notes(cl);
 
     ngx_memzero(&room, sizeof(sio_span_t));
 
@@ -220,7 +226,7 @@ ngx_sio_cluster_message(ngx_sio_cluster_t *cl, sio_span_t channel,
     }
 
     if (ngx_sio_cluster_after(cl, channel, "-nginx#").n) {
-        ngx_sio_cluster_revoked(cl, payload);
+        ngx_sio_cluster_private(cl, payload);
     }
 }
 

@@ -6,6 +6,7 @@
  * that Redis counts, and answers with nothing.
  */
 
+#include "ngx_sio_cluster_note.h"
 #include "ngx_sio_cluster_question.h"
 
 
@@ -98,6 +99,8 @@ ngx_sio_cluster_question_emit(ngx_sio_cluster_question_t *q,
     if (cl == NULL) {
         return NGX_SIO_CLUSTER_DOWN;
     }
+
+    ngx_sio_cluster_notes(cl);
 
     ngx_memzero(&request, sizeof(sio_adapter_request_t));
     ngx_sio_cluster_question_id(q, cl, &request);

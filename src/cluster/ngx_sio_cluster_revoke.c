@@ -4,8 +4,7 @@
  * that servers for Node.js do not listen to.
  */
 
-#include "ngx_sio_cluster.h"
-#include "ngx_sio_revoke.h"
+#include "ngx_sio_cluster_private.h"
 
 
 typedef struct {
@@ -56,7 +55,7 @@ ngx_sio_cluster_revoke(const ngx_sio_revoke_t *revoke)
 
 
 void
-ngx_sio_cluster_revoked(ngx_sio_cluster_t *cl, sio_span_t payload)
+ngx_sio_cluster_private(ngx_sio_cluster_t *cl, sio_span_t payload)
 {
     sio_json_t                 v, uid;
     sio_span_t                 own;

@@ -8,7 +8,7 @@
 #include "ngx_http_sio_api_args.h"
 #include "ngx_http_sio_api_operations.h"
 #include "ngx_sio_auth.h"
-#include "ngx_sio_cluster.h"
+#include "ngx_sio_cluster_private.h"
 #include "ngx_sio_kick.h"
 #include "ngx_sio_refresh.h"
 #include "ngx_sio_renew.h"

@@ -1,13 +1,13 @@
 
 /*
  * Appends announcements to the log, under the lock under which the rooms have
- * changed, so that their order is that of the changes.  Called by who changes
- * memberships; never changes who is in a room.
+ * changed, so that their order is that of the changes, and notes them for other
+ * nodes.  Called by who changes memberships; never changes who is in a room.
  */
 
 #include "ngx_sio_announce.h"
+#include "ngx_sio_bus.h"
 #include "ngx_sio_hashes.h"
-#include "ngx_sio_log.h"
 #include "ngx_sio_test.h"
 #include "sio_json.h"
 #include "sio_packet.h"
@@ -25,7 +25,8 @@ typedef struct {
     ngx_uint_t          member;         /* it counts as one of the room's */
     const ngx_str_t    *event;          /* NULL: nothing is announced */
     ngx_sio_mask_t     *wake;
-    sio_span_t          head;           /* empty: is not written yet */
+    sio_span_t          namespace;      /* empty: is not written yet */
+    sio_span_t          head;
     sio_span_t          user;
 } ngx_sio_announcing_t;
 
@@ -35,10 +36,13 @@ static ngx_str_t *ngx_sio_announce_text(ngx_conf_t *cf, const ngx_str_t *event,
 static void ngx_sio_announce_begin(ngx_sio_announcing_t *a,
     ngx_sio_zone_t *zone, uint32_t socket, ngx_uint_t joined);
 static void ngx_sio_announce_room(ngx_sio_announcing_t *a, uint32_t cell);
+static void ngx_sio_announce_record(ngx_sio_announcing_t *a, uint32_t cell,
+    const ngx_sio_payload_t *payload);
 static void ngx_sio_announce_common(ngx_sio_announcing_t *a);
 static sio_span_t ngx_sio_announce_user(ngx_sio_shared_t *sh,
     const ngx_sio_socket_t *so);
-static sio_span_t ngx_sio_announce_tail(ngx_sio_shared_t *sh, uint32_t name);
+static sio_span_t ngx_sio_announce_name(ngx_sio_shared_t *sh, uint32_t name);
+static sio_span_t ngx_sio_announce_tail(sio_span_t room);
 
 
 uint32_t
@@ -209,30 +213,62 @@ ngx_sio_announce_begin(ngx_sio_announcing_t *a, ngx_sio_zone_t *zone,
 }
 
 
-/* The exception is for a worker that has yet to read that its client left. */
+/* Who else is in the room on other nodes is not known here. */
 
 static void
 ngx_sio_announce_room(ngx_sio_announcing_t *a, uint32_t cell)
 {
+    ngx_uint_t          others;
+    sio_span_t          name;
     ngx_sio_room_t     *room;
-    ngx_sio_shared_t   *sh;
-    ngx_sio_target_t    targets[2];
-    ngx_sio_record_t    record;
     ngx_sio_payload_t   payload;
+
+    room = &a->zone->shared->rooms[cell];
+    others = room->count + room->waiting > a->member;
+
+    if (a->event == NULL || (!others && a->zone->bus == NULL)) {
+        return;
+    }
+
+    if (a->namespace.n == 0) {
+        ngx_sio_announce_common(a);
+    }
+
+    ngx_memzero(&payload, sizeof(ngx_sio_payload_t));
+
+    name = ngx_sio_announce_name(a->zone->shared, room->name);
+
+    payload.text[0] = a->head;
+    payload.text[1].p = a->event->data;
+    payload.text[1].n = a->event->len;
+    payload.text[2] = a->user;
+    payload.text[3] = ngx_sio_announce_tail(name);
+
+    if (others) {
+        ngx_sio_announce_record(a, cell, &payload);
+    }
+
+    if (a->zone->bus) {
+        a->zone->bus->note(a->zone, a->namespace, name, &payload);
+    }
+}
+
+
+/* The exception is for a worker that has yet to read that its client left. */
+
+static void
+ngx_sio_announce_record(ngx_sio_announcing_t *a, uint32_t cell,
+    const ngx_sio_payload_t *payload)
+{
+    ngx_sio_room_t    *room;
+    ngx_sio_shared_t  *sh;
+    ngx_sio_target_t   targets[2];
+    ngx_sio_record_t   record;
 
     sh = a->zone->shared;
     room = &sh->rooms[cell];
 
-    if (a->event == NULL || room->count + room->waiting <= a->member) {
-        return;
-    }
-
-    if (a->head.n == 0) {
-        ngx_sio_announce_common(a);
-    }
-
     ngx_memzero(&record, sizeof(ngx_sio_record_t));
-    ngx_memzero(&payload, sizeof(ngx_sio_payload_t));
     ngx_memzero(targets, sizeof(targets));
 
     record.type = NGX_SIO_RECORD_EVENT;
@@ -244,13 +280,7 @@ ngx_sio_announce_room(ngx_sio_announcing_t *a, uint32_t cell)
     targets[1].kind = NGX_SIO_TO_SOCKET;
     targets[1].id = a->socket;
 
-    payload.text[0] = a->head;
-    payload.text[1].p = a->event->data;
-    payload.text[1].n = a->event->len;
-    payload.text[2] = a->user;
-    payload.text[3] = ngx_sio_announce_tail(sh, room->name);
-
-    if (ngx_sio_log_append_locked(a->zone, &record, targets, &payload) == 0) {
+    if (ngx_sio_log_append_locked(a->zone, &record, targets, payload) == 0) {
         return;
     }
 
@@ -267,23 +297,24 @@ ngx_sio_announce_room(ngx_sio_announcing_t *a, uint32_t cell)
 static void
 ngx_sio_announce_common(ngx_sio_announcing_t *a)
 {
-    u_char             name[NGX_SIO_ANNOUNCE_NAMESPACE];
-    sio_span_t         nsp, none;
+    sio_span_t         none;
     ngx_sio_shared_t  *sh;
     ngx_sio_socket_t  *so;
 
+    static u_char      name[NGX_SIO_ANNOUNCE_NAMESPACE];
     static u_char      head[NGX_SIO_ANNOUNCE_NAMESPACE + 32];
 
     sh = a->zone->shared;
     so = &sh->sockets[a->socket];
 
-    nsp.p = name;
-    nsp.n = ngx_sio_string_copy(sh, sh->namespaces[so->namespace].name, name,
-                                sizeof(name));
+    a->namespace.p = name;
+    a->namespace.n = ngx_sio_string_copy(sh,
+                                         sh->namespaces[so->namespace].name,
+                                         name, sizeof(name));
     ngx_memzero(&none, sizeof(sio_span_t));
 
     a->head.p = head;
-    a->head.n = sio_packet_write_head(head, SIO_EVENT, 0, nsp, none);
+    a->head.n = sio_packet_write_head(head, SIO_EVENT, 0, a->namespace, none);
     a->user = ngx_sio_announce_user(sh, so);
 }
 
@@ -313,16 +344,26 @@ ngx_sio_announce_user(ngx_sio_shared_t *sh, const ngx_sio_socket_t *so)
 
 
 static sio_span_t
-ngx_sio_announce_tail(ngx_sio_shared_t *sh, uint32_t name)
+ngx_sio_announce_name(ngx_sio_shared_t *sh, uint32_t name)
 {
-    u_char          *p;
-    sio_span_t       room, text;
+    sio_span_t      room;
 
-    static u_char    raw[NGX_SIO_ANNOUNCE_ROOM];
-    static u_char    tail[6 * NGX_SIO_ANNOUNCE_ROOM + 32];
+    static u_char   text[NGX_SIO_ANNOUNCE_ROOM];
 
-    room.p = raw;
-    room.n = ngx_sio_string_copy(sh, name, raw, sizeof(raw));
+    room.p = text;
+    room.n = ngx_sio_string_copy(sh, name, text, sizeof(text));
+
+    return room;
+}
+
+
+static sio_span_t
+ngx_sio_announce_tail(sio_span_t room)
+{
+    u_char         *p;
+    sio_span_t      text;
+
+    static u_char   tail[6 * NGX_SIO_ANNOUNCE_ROOM + 32];
 
     p = ngx_cpymem(tail, ",\"room\":\"", sizeof(",\"room\":\"") - 1);
     p += sio_json_escape(p, room);

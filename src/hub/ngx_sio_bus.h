@@ -21,8 +21,16 @@
 /* Publishes what ngx_sio_emit() has taken; returns one of the above. */
 typedef ngx_uint_t (*ngx_sio_publish_pt)(ngx_sio_emit_t *emit);
 
+/*
+ * Notes an event for a room on other nodes, to be published when the lock,
+ * which the caller has, is free again.  All that it is given is copied.
+ */
+typedef void (*ngx_sio_note_pt)(ngx_sio_zone_t *zone, sio_span_t namespace,
+    sio_span_t room, const ngx_sio_payload_t *payload);
+
 struct ngx_sio_bus_s {
     ngx_sio_publish_pt    publish;
+    ngx_sio_note_pt       note;
 };
 
 
