@@ -183,6 +183,10 @@ ngx_sio_recover_judge(ngx_sio_peer_t *peer,
 
 
 /*
+ * The answer first: what comes before it, stock clients only keep, and do not
+ * note its offset.  They would get it again if they were cut off in between,
+ * and give both to the application.
+ *
  * A client that cannot take what it has missed is not let try again and again:
  * its socket ends for good.
  */
@@ -200,6 +204,14 @@ ngx_sio_recover_replay(ngx_sio_presence_t *presence,
     peer = presence->peer;
     socket = presence->socket;
 
+    frame = ngx_sio_frame_payload(answer, NGX_SIO_BINARY);
+    if (frame == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_sio_peer_queue(peer, frame);
+    ngx_sio_frame_release(frame);
+
     rc = ngx_sio_replay_run(replay, ngx_sio_recover_record, peer, &next);
 
     if (peer->closing) {
@@ -213,15 +225,7 @@ ngx_sio_recover_replay(ngx_sio_presence_t *presence,
         return NGX_OK;
     }
 
-    frame = ngx_sio_frame_payload(answer, NGX_SIO_BINARY);
-    if (frame == NULL) {
-        return NGX_ERROR;
-    }
-
-    ngx_sio_peer_queue(peer, frame);
-    ngx_sio_frame_release(frame);
-
-    return peer->closing ? NGX_OK : ngx_sio_recover_listen(presence, replay);
+    return ngx_sio_recover_listen(presence, replay);
 }
 
 

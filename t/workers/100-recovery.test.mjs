@@ -125,7 +125,7 @@ run('the stock client', {}, (state) => {
         });
     }
 
-    test('the missed ones come before connect', async () => {
+    test('the missed ones come after connect', async () => {
         const socket = await connect(state.nginx, { mode: 'websocket' });
         const packets = [];
 
@@ -133,7 +133,34 @@ run('the stock client', {}, (state) => {
         await publish(0, 2, {});
         socket.io.on('packet', (p) => packets.push(p.type));
         await back(socket);
-        assert.deepEqual(packets, [2, 2, 0]);
+        await until(() => packets.length === 3, 'both');
+        assert.deepEqual(packets, [0, 2, 2]);
+    });
+
+    test('a connection that breaks again amidst what was missed', async () => {
+        const socket = await connect(state.nginx, { mode: 'websocket' });
+        const got = journal(socket);
+
+        await lose(socket);
+        await publish(0, 3, {});
+
+        let events = 0;
+        const broken = new Promise((resolve) => {
+            socket.io.on('packet', (p) => {
+                if (p.type === 2 && ++events === 2) {
+                    queueMicrotask(() => socket.io.engine.close());
+                    resolve();
+                }
+            });
+        });
+
+        socket.connect();
+        await broken;
+        await until(() => !socket.connected, 'it is cut off');
+        await back(socket);
+        await publish(3, 4, {});
+        await until(() => got.includes(3), 'the last one');
+        assert.deepEqual(got, numbers(0, 4));
     });
 
     test('a volatile event that ends in a string', async () => {
