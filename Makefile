@@ -5,6 +5,8 @@ BUILD ?= build
 FUZZ_TIME ?= 120
 FAULTS ?= short byte again mixed
 SOAK_SECONDS ?= 600
+CHAOS_TIME ?= 600
+CHAOS_CLIENTS ?= 2000
 JOBS ?= 2
 T ?=
 PORT ?= 8080
@@ -52,13 +54,14 @@ subject = $(if $(TEST_NGINX_MODULE),all echo)
 asan_env = TEST_NGINX_BINARY=$(out)/asan/nginx TEST_NGINX_MODULE= \
 	TEST_NGINX_BINARY_ECHO=$(out)/asan/nginx-echo TEST_NGINX_MODULE_ECHO= \
 	ASAN_OPTIONS=exitcode=99 TEST_PATIENCE=12000 \
+	CHAOS_TIME=30 CHAOS_CLIENTS=200 \
 	LSAN_OPTIONS=suppressions=$(CURDIR)/t/lsan.supp:print_suppressions=0
 
 
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all echo deps deps-run npm run test unit fuzz fuzz-merge e2e workers \
-	faults soak cluster partition asan lint clean help
+	faults soak chaos cluster partition asan lint clean help
 
 
 all:
@@ -75,7 +78,7 @@ help:
 	@echo "make example-NAME"
 	@echo "               the same for examples/NAME and its service"
 	@echo "make test      installs what is needed, then lint, unit, a short"
-	@echo "               fuzz, e2e, workers and cluster"
+	@echo "               fuzz, e2e, workers, cluster and a short chaos"
 	@echo "make lint|unit|e2e|workers|cluster"
 	@echo "               one of these; T=name picks the files to run"
 	@echo "make fuzz      FUZZ_TIME=120 seconds for each target"
@@ -85,9 +88,11 @@ help:
 	@echo "               clients while allocations fail"
 	@echo "make soak      clients that come and go for SOAK_SECONDS=600:"
 	@echo "               nothing may grow"
+	@echo "make chaos     CHAOS_CLIENTS=2000 clients for CHAOS_TIME=600 seconds"
+	@echo "               while workers are killed: nothing may be lost"
 	@echo "make partition"
 	@echo "               30 seconds without a network to Redis; needs root"
-	@echo "make asan      e2e and workers under ASan and UBSan"
+	@echo "make asan      e2e, workers, cluster and chaos under ASan and UBSan"
 	@echo "make echo      the module with the tests' echo (never for use)"
 	@echo "make deps      installs packages for make test"
 	@echo "make clean     removes $(BUILD)"
@@ -203,6 +208,13 @@ soak: $(subject) npm
 		t/soak/soak.test.mjs
 
 
+# What is cut takes a third of the time again, and what is slow some minutes.
+chaos: $(subject) npm
+	@$(nginx_env) CHAOS_TIME=$(CHAOS_TIME) CHAOS_CLIENTS=$(CHAOS_CLIENTS) \
+		$(run) node --limit $$((2 * $(CHAOS_TIME) + 300)) chaos \
+		$(wildcard t/chaos/*$(T)*.test.mjs)
+
+
 cluster: $(subject) npm
 	@$(nginx_env) $(run) node cluster $(cluster)
 
@@ -216,7 +228,7 @@ partition: $(subject) npm
 asan: npm
 	@tools/deps asan
 	@$(build) asan
-	@$(asan_env) $(run)/asan all e2e workers cluster
+	@$(asan_env) $(run)/asan all e2e workers cluster chaos
 
 
 clean:
