@@ -10,6 +10,8 @@
 #define NGX_SIO_REDIS_FIRST     100         /* ms, until the first new try */
 #define NGX_SIO_REDIS_LAST      5000        /* ms, between later ones */
 #define NGX_SIO_REDIS_STABLE    3000        /* ms: then all is forgotten */
+#define NGX_SIO_REDIS_QUIET     60          /* s, a failure is not logged */
+#define NGX_SIO_REDIS_QUIET_OTHER  5        /* s, likewise, for another cause */
 #define NGX_SIO_REDIS_IN        (64 * 1024 * 1024)  /* bytes of one reply */
 #define NGX_SIO_REDIS_READS     64          /* in one turn of the event loop */
 
@@ -17,6 +19,7 @@
 static void ngx_sio_redis_connect(ngx_sio_redis_t *redis);
 static void ngx_sio_redis_write_handler(ngx_event_t *ev);
 static void ngx_sio_redis_read_handler(ngx_event_t *ev);
+static const char *ngx_sio_redis_end(const ngx_sio_redis_t *redis, ssize_t n);
 static ngx_int_t ngx_sio_redis_replies(ngx_sio_redis_t *redis);
 static void ngx_sio_redis_reply(ngx_sio_redis_t *redis, redisReply *reply);
 static void ngx_sio_redis_shut(ngx_sio_redis_t *redis);
@@ -109,17 +112,32 @@ ngx_sio_redis_dial(ngx_sio_redis_t *redis, struct sockaddr *sockaddr,
 
     redis->c = pc.connection;
     redis->c->data = redis;
-    redis->c->read->handler = ngx_sio_redis_read_handler;
-    redis->c->write->handler = ngx_sio_redis_write_handler;
     redis->c->log = ngx_cycle->log;
     redis->c->read->log = ngx_cycle->log;
     redis->c->write->log = ngx_cycle->log;
 
     ngx_add_timer(&redis->timer, NGX_SIO_REDIS_TIMEOUT);
 
+    if (redis->conf->ssl) {
+        ngx_sio_redis_tls_begin(redis);
+
+    } else {
+        ngx_sio_redis_connected(redis);
+    }
+}
+
+
+/* Until a connection is made its write event is not ready. */
+
+void
+ngx_sio_redis_connected(ngx_sio_redis_t *redis)
+{
+    redis->c->read->handler = ngx_sio_redis_read_handler;
+    redis->c->write->handler = ngx_sio_redis_write_handler;
+
     ngx_sio_redis_greet(redis);
 
-    if (rc == NGX_OK) {
+    if (redis->c) {
         ngx_sio_redis_flush(redis);
     }
 }
@@ -279,8 +297,7 @@ ngx_sio_redis_read_handler(ngx_event_t *ev)
         }
 
         if (n <= 0) {
-            ngx_sio_redis_fail(redis, n == 0 ? "it closed the connection"
-                                             : "the connection broke");
+            ngx_sio_redis_fail(redis, ngx_sio_redis_end(redis, n));
             return;
         }
 
@@ -297,6 +314,22 @@ ngx_sio_redis_read_handler(ngx_event_t *ev)
     }
 
     ngx_post_event(ev, &ngx_posted_next_events);
+}
+
+
+/* Since TLS 1.3 a server judges of a client when that has written already. */
+
+static const char *
+ngx_sio_redis_end(const ngx_sio_redis_t *redis, ssize_t n)
+{
+    if (redis->conf->ssl && redis->state == NGX_SIO_REDIS_CONNECTING
+        && redis->step == 0)
+    {
+        return "it ends the connection behind the TLS handshake, maybe it "
+               "wants a certificate: it needs \"tls-auth-clients no\"";
+    }
+
+    return n == 0 ? "it closed the connection" : "the connection broke";
 }
 
 
@@ -381,6 +414,8 @@ ngx_sio_redis_reply(ngx_sio_redis_t *redis, redisReply *reply)
 void
 ngx_sio_redis_fail(ngx_sio_redis_t *redis, const char *why)
 {
+    time_t                 quiet;
+    uint32_t               reason;
     ngx_msec_t             pause;
     ngx_sio_redis_state_t  state;
 
@@ -400,8 +435,13 @@ ngx_sio_redis_fail(ngx_sio_redis_t *redis, const char *why)
 
     ngx_sio_stat(redis->conf->zone, cluster_failures, 1);
 
-    if (redis->warned == 0 || ngx_time() - redis->warned >= 60) {
+    reason = ngx_crc32_short((u_char *) why, ngx_strlen(why));
+    quiet = reason == redis->reason ? NGX_SIO_REDIS_QUIET
+                                    : NGX_SIO_REDIS_QUIET_OTHER;
+
+    if (redis->warned == 0 || ngx_time() - redis->warned >= quiet) {
         redis->warned = ngx_time();
+        redis->reason = reason;
         ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
                       "socketio %s lost Redis at %V: %s; clients of this "
                       "nginx are served, other nodes are not reached, trying "
@@ -458,6 +498,7 @@ ngx_sio_redis_shut(ngx_sio_redis_t *redis)
     ngx_sio_redis_resolve_stop(redis);
 
     if (redis->c) {
+        ngx_sio_redis_tls_end(redis->c);
         ngx_close_connection(redis->c);
         redis->c = NULL;
     }

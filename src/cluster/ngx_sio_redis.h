@@ -38,6 +38,11 @@ typedef struct {
     ngx_str_t              password;
     ngx_uint_t             db;
     ngx_str_t              prefix;      /* of all channels */
+    ngx_ssl_t             *ssl;         /* rediss://, or NULL */
+    ngx_str_t              ca;          /* a file, or empty: the system's */
+    char                  *peer;        /* whom a certificate has to be of */
+    ngx_uint_t             sni;         /* it is a name: the server is told */
+    ngx_uint_t             insecure;    /* verify=off */
 } ngx_sio_redis_conf_t;
 
 
@@ -88,6 +93,7 @@ struct ngx_sio_redis_s {
     ngx_msec_t                   backoff;
     ngx_msec_t                   since;     /* when it became ready */
     time_t                       warned;
+    uint32_t                     reason;    /* what of: a hash of the text */
     time_t                       refused;
 
     ngx_sio_redis_buf_t          hello;     /* what is to be written: the */
@@ -98,6 +104,12 @@ struct ngx_sio_redis_s {
     ngx_uint_t                   size;
 };
 
+
+/*
+ * Makes the TLS context of rediss:// from what else is in conf.  NGX_OK, or
+ * NGX_ERROR and why is logged, also where nginx has no TLS.
+ */
+ngx_int_t ngx_sio_redis_tls_init(ngx_conf_t *cf, ngx_sio_redis_conf_t *conf);
 
 /* Prepares a connection that is zero but for conf, role, handlers, data. */
 void ngx_sio_redis_init(ngx_sio_redis_t *redis);

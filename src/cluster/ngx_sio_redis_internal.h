@@ -30,6 +30,19 @@ void ngx_sio_redis_resolve_stop(ngx_sio_redis_t *redis);
 void ngx_sio_redis_dial(ngx_sio_redis_t *redis, struct sockaddr *sockaddr,
     socklen_t socklen);
 
+/*
+ * Begins TLS on a connection that is made or being made; then
+ * ngx_sio_redis_connected() or ngx_sio_redis_fail() is called, maybe before
+ * this returns.
+ */
+void ngx_sio_redis_tls_begin(ngx_sio_redis_t *redis);
+
+/* Ends TLS, if there is any, and frees what it had; never waits. */
+void ngx_sio_redis_tls_end(ngx_connection_t *c);
+
+/* The connection can be used, by TLS or without: the greeting begins. */
+void ngx_sio_redis_connected(ngx_sio_redis_t *redis);
+
 /* The greeting is over: commands that wait are written. */
 void ngx_sio_redis_ready(ngx_sio_redis_t *redis);
 

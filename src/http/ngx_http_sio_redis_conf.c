@@ -21,6 +21,9 @@ static char *ngx_http_sio_redis_parameter(ngx_conf_t *cf,
     ngx_sio_redis_conf_t *rc, ngx_str_t *value);
 static char *ngx_http_sio_redis_env(ngx_conf_t *cf, ngx_sio_redis_conf_t *rc,
     ngx_str_t *name);
+static char *ngx_http_sio_redis_tls(ngx_conf_t *cf, ngx_sio_redis_conf_t *rc,
+    ngx_str_t *url);
+static ngx_uint_t ngx_http_sio_redis_is_tls(const ngx_str_t *url);
 static char *ngx_http_sio_redis_url(ngx_conf_t *cf, ngx_sio_redis_conf_t *rc,
     ngx_str_t *value);
 static char *ngx_http_sio_redis_user(ngx_conf_t *cf, ngx_sio_redis_conf_t *rc,
@@ -176,11 +179,15 @@ ngx_http_sio_redis_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         rv = ngx_http_sio_redis_parameter(cf, rc, &value[i]);
     }
 
-    if (rv == NGX_CONF_OK && rc->user.len && rc->password.len == 0) {
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
+
+    if (rc->user.len && rc->password.len == 0) {
         return "has a user without a password";
     }
 
-    return rv;
+    return ngx_http_sio_redis_tls(cf, rc, &value[2]);
 }
 
 
@@ -223,10 +230,22 @@ ngx_http_sio_redis_parameter(ngx_conf_t *cf, ngx_sio_redis_conf_t *rc,
                : "needs a node of 1 to 16 characters of [A-Za-z0-9_-]";
     }
 
+    if (ngx_http_sio_value(value, "ca=", &rc->ca)) {
+        return rc->ca.len ? NGX_CONF_OK : "needs a file as ca=";
+    }
+
+    if (ngx_strncmp(value->data, "verify=", 7) == 0) {
+        rc->insecure = ngx_strcmp(value->data + 7, "off") == 0;
+
+        return rc->insecure || ngx_strcmp(value->data + 7, "on") == 0
+               ? NGX_CONF_OK : "needs verify=on or verify=off";
+    }
+
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                        "invalid parameter \"%V\" of socketio_redis, write "
-                       "ZONE redis://HOST[:PORT][/DB] [adapter=pubsub] "
-                       "[prefix=NAME] [node=NAME] [env=NAME]", value);
+                       "ZONE redis[s]://HOST[:PORT][/DB] [adapter=pubsub] "
+                       "[prefix=NAME] [node=NAME] [env=NAME] [ca=FILE] "
+                       "[verify=off]", value);
     return NGX_CONF_ERROR;
 }
 
@@ -263,31 +282,57 @@ ngx_http_sio_redis_env(ngx_conf_t *cf, ngx_sio_redis_conf_t *rc,
 }
 
 
-/* redis://[[user]:password@]host[:port][/db], or unix:path. */
+/* TLS is made at the end, when all that concerns it is known. */
+
+static char *
+ngx_http_sio_redis_tls(ngx_conf_t *cf, ngx_sio_redis_conf_t *rc,
+    ngx_str_t *url)
+{
+    if (!ngx_http_sio_redis_is_tls(url)) {
+        return rc->ca.len || rc->insecure
+               ? "has ca= or verify=off without TLS: write rediss://"
+               : NGX_CONF_OK;
+    }
+
+    if (rc->ca.len && rc->insecure) {
+        return "has both ca= and verify=off";
+    }
+
+    return ngx_sio_redis_tls_init(cf, rc) == NGX_OK ? NGX_CONF_OK
+                                                    : NGX_CONF_ERROR;
+}
+
+
+static ngx_uint_t
+ngx_http_sio_redis_is_tls(const ngx_str_t *url)
+{
+    return ngx_strncmp(url->data, "rediss://", 9) == 0;
+}
+
+
+/* redis[s]://[[user]:password@]host[:port][/db], or unix:path. */
 
 static char *
 ngx_http_sio_redis_url(ngx_conf_t *cf, ngx_sio_redis_conf_t *rc,
     ngx_str_t *value)
 {
     char       *rv;
+    size_t      n;
     ngx_str_t   rest;
 
     if (ngx_strncmp(value->data, "unix:", 5) == 0) {
         return ngx_http_sio_redis_address(cf, rc, value);
     }
 
-    if (ngx_strncmp(value->data, "rediss://", 9) == 0) {
-        return "cannot use rediss://: this build has no TLS to Redis, connect "
-               "by a unix socket, a private network or a tunnel";
-    }
+    n = ngx_http_sio_redis_is_tls(value) ? 9 : 8;
 
-    if (ngx_strncmp(value->data, "redis://", 8) != 0) {
-        return "needs a URL such as redis://127.0.0.1:6379 or "
+    if (n == 8 && ngx_strncmp(value->data, "redis://", 8) != 0) {
+        return "needs a URL such as redis://127.0.0.1:6379, rediss://host or "
                "unix:/run/redis/redis-server.sock";
     }
 
-    rest.data = value->data + 8;
-    rest.len = value->len - 8;
+    rest.data = value->data + n;
+    rest.len = value->len - n;
 
     rv = ngx_http_sio_redis_user(cf, rc, &rest);
 

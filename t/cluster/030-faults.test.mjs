@@ -259,7 +259,6 @@ describe('socketio_redis', () => {
     const bad = [
         ['app', 'invalid number of arguments'],
         ['app http://127.0.0.1', 'needs a URL such as redis://'],
-        ['app rediss://127.0.0.1', 'no TLS to Redis'],
         ['none redis://127.0.0.1', 'unknown zone "none"'],
         ['app redis://', 'no host'],
         ['app redis://127.0.0.1:99999', 'invalid port'],
