@@ -27,6 +27,7 @@ fuzzers = $(patsubst t/fuzz/%.c,$(out)/fuzz/%,$(wildcard t/fuzz/*$(T)*.c))
 e2e = $(wildcard t/e2e/*$(T)*.test.mjs)
 workers = $(wildcard t/workers/*$(T)*.test.mjs)
 cluster = $(wildcard t/cluster/*$(T)*.test.mjs)
+perf = $(wildcard t/perf/*$(T)*.test.mjs)
 
 # What needs no nginx to run, other programs, or much time.
 unfaulted = t/e2e/005-% t/e2e/260-% t/e2e/400-% t/e2e/500-% t/e2e/510-%
@@ -61,7 +62,7 @@ asan_env = TEST_NGINX_BINARY=$(out)/asan/nginx TEST_NGINX_MODULE= \
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all echo deps deps-run npm run test unit fuzz fuzz-merge e2e workers \
-	faults soak chaos cluster partition asan lint clean help
+	faults soak chaos cluster partition perf perf-gate asan lint clean help
 
 
 all:
@@ -78,8 +79,8 @@ help:
 	@echo "make example-NAME"
 	@echo "               the same for examples/NAME and its service"
 	@echo "make test      installs what is needed, then lint, unit, a short"
-	@echo "               fuzz, e2e, workers, cluster and a short chaos"
-	@echo "make lint|unit|e2e|workers|cluster"
+	@echo "               fuzz, e2e, workers, cluster, perf and a short chaos"
+	@echo "make lint|unit|e2e|workers|cluster|perf"
 	@echo "               one of these; T=name picks the files to run"
 	@echo "make fuzz      FUZZ_TIME=120 seconds for each target"
 	@echo "make fuzz-merge"
@@ -92,6 +93,9 @@ help:
 	@echo "               while workers are killed: nothing may be lost"
 	@echo "make partition"
 	@echo "               30 seconds without a network to Redis; needs root"
+	@echo "make perf      instructions per delivery and more, by callgrind,"
+	@echo "               against t/perf/counts.json; also as perf-gate;"
+	@echo "               PERF_UPDATE=1 keeps them, PERF_PROFILE=1 shows them"
 	@echo "make asan      e2e, workers, cluster and chaos under ASan and UBSan"
 	@echo "make echo      the module with the tests' echo (never for use)"
 	@echo "make deps      installs packages for make test"
@@ -223,6 +227,11 @@ cluster: $(subject) npm
 partition: $(subject) npm
 	@$(nginx_env) PARTITION_SECONDS=30 $(run) node partition \
 		t/cluster/060-partition.test.mjs
+
+
+# Slow below valgrind, hence the patience.
+perf perf-gate: $(subject) npm
+	@$(nginx_env) TEST_PATIENCE=20000 $(run) node perf $(perf)
 
 
 asan: npm
