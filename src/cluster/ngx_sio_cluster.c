@@ -5,6 +5,7 @@
  * times a second whether there is one.
  */
 
+#include "ngx_sio_cluster_job.h"
 #include "ngx_sio_cluster_note.h"
 #include "ngx_sio_cluster_question.h"
 
@@ -75,6 +76,7 @@ ngx_sio_cluster_init(const ngx_sio_redis_conf_t *conf, ngx_cycle_t *cycle)
     ngx_sio_redis_init(&cl->publisher);
 
     ngx_sio_cluster_questions_init(cl);
+    ngx_sio_cluster_work_init(cl);
     ngx_sio_cluster_notes_init(cl);
 
     cl->tick.handler = ngx_sio_cluster_tick;
@@ -106,6 +108,7 @@ ngx_sio_cluster_exit(ngx_sio_zone_t *zone)
 
     ngx_sio_cluster_notes_free(cl);
     ngx_sio_cluster_resign(cl);
+    ngx_sio_cluster_work_exit(cl);
     ngx_sio_redis_close(&cl->publisher);
     ngx_sio_redis_close(&cl->asker);
 
@@ -212,6 +215,12 @@ static void
 ngx_sio_cluster_beat(ngx_sio_cluster_t *cl)
 {
     sio_span_t  none, uid;
+
+    /* who does not listen hears nothing */
+
+    if (cl->listener.paused) {
+        cl->heard = ngx_current_msec;
+    }
 
     if (ngx_current_msec - cl->heard > NGX_SIO_CLUSTER_DEAF) {
         ngx_sio_redis_fail(&cl->listener, "nothing is heard from it");

@@ -47,6 +47,12 @@ typedef struct {
                                             /* by cell: the name's hash, if it
                                                is among them */
 
+    ngx_event_t                  work;      /* requests of other nodes */
+    ngx_queue_t                  jobs;
+    ngx_uint_t                   njobs;
+    size_t                       job_bytes; /* of their requests */
+    ngx_uint_t                   slices;    /* done in this turn */
+
     /* questions to other nodes */
     ngx_sio_redis_t              asker;     /* hears the answers */
     ngx_queue_t                  questions;

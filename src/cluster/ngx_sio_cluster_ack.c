@@ -6,7 +6,7 @@
  */
 
 #include "ngx_sio_acks.h"
-#include "ngx_sio_cluster.h"
+#include "ngx_sio_cluster_job.h"
 #include "ngx_sio_select.h"
 
 
@@ -222,6 +222,7 @@ ngx_sio_cluster_ask_select(ngx_sio_cluster_ask_t *a,
     select.data = a;
 
     do {
+        ngx_sio_cluster_worked(a->ask.zone->cluster, 1);
         rc = ngx_sio_select(&select);
     } while (rc == NGX_AGAIN);
 

@@ -7,6 +7,7 @@
 #include "ngx_sio_hashes.h"
 #include "ngx_sio_cluster_note.h"
 #include "ngx_sio_cluster_private.h"
+#include "ngx_sio_seldom.h"
 
 
 static ngx_uint_t ngx_sio_cluster_publish(ngx_sio_emit_t *emit);
@@ -347,13 +348,16 @@ ngx_sio_cluster_interest(ngx_sio_zone_t *zone, sio_span_t namespace,
 
     nsp = ngx_sio_namespace_find(sh, namespace);
 
+    /* who may come back is to find it in the log; a namespace has somebody */
+
     if (nsp && room.n == 0) {
-        found = sh->namespaces[nsp].count != 0;
+        found = 1;
 
     } else if (nsp) {
         cell = ngx_sio_room_find(sh, nsp, room);
-        found = (cell && sh->rooms[cell].count)
-                || ngx_sio_socket_find(sh, nsp, room);
+        found = (cell && sh->rooms[cell].count + sh->rooms[cell].waiting)
+                || ngx_sio_socket_find(sh, nsp, room)
+                || ngx_sio_socket_waiting(sh, nsp, room);
     }
 
     ngx_sio_unlock(zone);
@@ -367,6 +371,6 @@ ngx_sio_cluster_refuse(ngx_sio_cluster_t *cl, const char *why)
 {
     ngx_sio_stat(cl->zone, cluster_refused, 1);
 
-    ngx_log_error(NGX_LOG_INFO, ngx_cycle->log, 0,
-                  "socketio refuses a message of the cluster: %s", why);
+    ngx_sio_log_seldom(NGX_LOG_INFO, ngx_cycle->log,
+                       "socketio refuses a message of the cluster: %s", why);
 }

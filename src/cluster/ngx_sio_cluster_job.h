@@ -13,10 +13,10 @@
 
 
 typedef struct {
-    ngx_connection_t      dummy;        /* first: for debug logs */
+    ngx_queue_t           queue;        /* of the worker's */
     ngx_sio_cluster_t    *cl;
     ngx_pool_t           *pool;
-    ngx_event_t           event;
+    size_t                bytes;        /* of the request */
     unsigned              type;         /* SIO_ADAPTER_... */
     sio_span_t            namespace;
     sio_span_t            id;           /* of the request */
@@ -30,6 +30,26 @@ typedef struct {
     uint32_t              room;         /* ROOMS: the next cell */
 } ngx_sio_cluster_job_t;
 
+
+/* Answers a request with members of a JSON object, an empty string for none. */
+void ngx_sio_cluster_answer_text(ngx_sio_cluster_t *cl, sio_span_t namespace,
+    sio_span_t id, const char *text);
+
+/* Prepares a worker for requests; gives up those that are under way. */
+void ngx_sio_cluster_work_init(ngx_sio_cluster_t *cl);
+void ngx_sio_cluster_work_exit(ngx_sio_cluster_t *cl);
+
+/*
+ * Counts slices of sockets that were done for other nodes in this turn of the
+ * event loop; after too many nothing more is heard in it.
+ */
+void ngx_sio_cluster_worked(ngx_sio_cluster_t *cl, ngx_uint_t slices);
+
+/* Takes a job over, which is done now or in turns to come. */
+void ngx_sio_cluster_work(ngx_sio_cluster_job_t *job);
+
+/* Whether its answer is a list. */
+ngx_uint_t ngx_sio_cluster_job_lists(const ngx_sio_cluster_job_t *job);
 
 /* Begins an answer that lists sockets or rooms.  NGX_OK or NGX_ERROR. */
 ngx_int_t ngx_sio_cluster_list_begin(ngx_sio_cluster_job_t *job);

@@ -1,23 +1,21 @@
 
 /*
- * Requests of other nodes: each is a job that does a slice of its sockets at a
- * time, the first ones at once, so that what follows on the bus finds small
- * ones done.  A job that outlives the leadership is finished all the same.
+ * Requests of other nodes: what concerns sockets becomes a job, which does a
+ * slice of them at a time (ngx_sio_cluster_work.c) and is finished although the
+ * leadership may end before; the others are answered here.
  */
 
 #include "ngx_sio_cluster_job.h"
 
 
-#define NGX_SIO_CLUSTER_SLICES  64      /* in one turn of the event loop */
-#define NGX_SIO_CLUSTER_NAME    1024    /* bytes of a room's name */
+#define NGX_SIO_CLUSTER_NAME     1024       /* bytes of a room's name */
+#define NGX_SIO_CLUSTER_REQUEST  4194304    /* bytes: all the names in it */
 
 
 static void ngx_sio_cluster_own(ngx_sio_cluster_t *cl, sio_span_t namespace,
     const sio_adapter_request_t *request);
 static void ngx_sio_cluster_broadcast_ack(ngx_sio_cluster_t *cl,
     sio_span_t namespace, const sio_adapter_request_t *request);
-static void ngx_sio_cluster_answer_text(ngx_sio_cluster_t *cl,
-    sio_span_t namespace, sio_span_t id, const char *text);
 static ngx_sio_cluster_job_t *ngx_sio_cluster_job(ngx_sio_cluster_t *cl,
     sio_span_t namespace, const sio_adapter_request_t *request);
 static ngx_int_t ngx_sio_cluster_job_kind(ngx_sio_cluster_job_t *job,
@@ -26,9 +24,6 @@ static ngx_int_t ngx_sio_cluster_names_valid(const sio_adapter_names_t *names);
 static sio_span_t ngx_sio_cluster_copy(ngx_pool_t *pool, sio_span_t text);
 static const sio_span_t *ngx_sio_cluster_copies(ngx_pool_t *pool,
     const sio_adapter_names_t *names);
-static void ngx_sio_cluster_job_run(ngx_event_t *ev);
-static ngx_int_t ngx_sio_cluster_job_step(ngx_sio_cluster_job_t *job);
-static void ngx_sio_cluster_job_end(ngx_sio_cluster_job_t *job);
 
 
 void
@@ -70,11 +65,17 @@ ngx_sio_cluster_request(ngx_sio_cluster_t *cl, sio_span_t namespace,
         return;
     }
 
+    if (payload.n > NGX_SIO_CLUSTER_REQUEST) {
+        ngx_sio_cluster_refuse(cl, "a request of more than 4 MB");
+        return;
+    }
+
     job = ngx_sio_cluster_job(cl, namespace, &request);
 
     if (job) {
         ngx_sio_stat(cl->zone, cluster_received, 1);
-        ngx_sio_cluster_job_run(&job->event);
+        job->bytes = payload.n;
+        ngx_sio_cluster_work(job);
     }
 }
 
@@ -123,7 +124,7 @@ ngx_sio_cluster_broadcast_ack(ngx_sio_cluster_t *cl, sio_span_t namespace,
 }
 
 
-static void
+void
 ngx_sio_cluster_answer_text(ngx_sio_cluster_t *cl, sio_span_t namespace,
     sio_span_t id, const char *text)
 {
@@ -167,16 +168,12 @@ ngx_sio_cluster_job(ngx_sio_cluster_t *cl, sio_span_t namespace,
         goto failed;
     }
 
-    job->dummy.fd = (ngx_socket_t) -1;
     job->cl = cl;
     job->pool = pool;
     job->type = request->type;
     job->move.close = request->close;
     job->namespace = ngx_sio_cluster_copy(pool, namespace);
     job->id = ngx_sio_cluster_copy(pool, request->id);
-    job->event.handler = ngx_sio_cluster_job_run;
-    job->event.data = job;
-    job->event.log = ngx_cycle->log;
 
     one.name = &request->sid;
     one.n = 1;
@@ -237,7 +234,7 @@ ngx_sio_cluster_job_kind(ngx_sio_cluster_job_t *job,
 
         /* who is not counted is not waited for, and would be one too many */
 
-        return ngx_sio_cluster_counted(job->cl, job->namespace)
+        return job->id.n && ngx_sio_cluster_counted(job->cl, job->namespace)
                ? ngx_sio_cluster_list_begin(job) : NGX_DECLINED;
     }
 
@@ -321,76 +318,4 @@ ngx_sio_cluster_copies(ngx_pool_t *pool, const sio_adapter_names_t *names)
     }
 
     return copy;
-}
-
-
-static void
-ngx_sio_cluster_job_run(ngx_event_t *ev)
-{
-    ngx_int_t               rc;
-    ngx_uint_t              i;
-    ngx_sio_cluster_job_t  *job;
-
-    job = ev->data;
-
-    for (i = 0; i < NGX_SIO_CLUSTER_SLICES; i++) {
-        rc = ngx_sio_cluster_job_step(job);
-
-        if (rc == NGX_OK) {
-            ngx_sio_cluster_job_end(job);
-            return;
-        }
-
-        if (rc != NGX_AGAIN) {
-            ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
-                          "socketio could not do all of what another node has "
-                          "asked for: memory is full, or the answer too "
-                          "large");
-
-            ngx_sio_cluster_list_free(job);
-            ngx_destroy_pool(job->pool);
-            return;
-        }
-    }
-
-    ngx_post_event(ev, &ngx_posted_next_events);
-}
-
-
-static ngx_int_t
-ngx_sio_cluster_job_step(ngx_sio_cluster_job_t *job)
-{
-    if (job->type < SIO_ADAPTER_JOIN || job->type == SIO_ADAPTER_FETCH) {
-        return ngx_sio_cluster_list_step(job);
-    }
-
-    return ngx_sio_select(&job->select);
-}
-
-
-static void
-ngx_sio_cluster_job_end(ngx_sio_cluster_job_t *job)
-{
-    sio_span_t          none, message;
-    ngx_sio_cluster_t  *cl;
-
-    ngx_memzero(&none, sizeof(sio_span_t));
-
-    /* the end of the worker may have come before that of the job */
-
-    cl = job->cl->zone->cluster;
-
-    if (cl && job->answer.n) {
-        message.p = job->answer.p;
-        message.n = job->answer.n;
-
-        (void) ngx_sio_cluster_send(cl, "-response", job->namespace, none,
-                                    message);
-
-    } else if (cl && job->one && job->move.matched && job->id.n) {
-        ngx_sio_cluster_answer_text(cl, job->namespace, job->id, "");
-    }
-
-    ngx_sio_cluster_list_free(job);
-    ngx_destroy_pool(job->pool);
 }

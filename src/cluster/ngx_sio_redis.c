@@ -13,7 +13,7 @@
 #define NGX_SIO_REDIS_QUIET     60          /* s, a failure is not logged */
 #define NGX_SIO_REDIS_QUIET_OTHER  5        /* s, likewise, for another cause */
 #define NGX_SIO_REDIS_IN        (64 * 1024 * 1024)  /* bytes of one reply */
-#define NGX_SIO_REDIS_READS     64          /* in one turn of the event loop */
+#define NGX_SIO_REDIS_READS     8           /* in one turn of the event loop */
 
 
 static void ngx_sio_redis_connect(ngx_sio_redis_t *redis);
@@ -284,6 +284,21 @@ ngx_sio_redis_read_handler(ngx_event_t *ev)
         return;
     }
 
+    if (redis->paused) {
+
+        if (ngx_handle_read_event(c->read, 0) != NGX_OK) {
+            ngx_sio_redis_fail(redis, "cannot wait for it");
+        }
+
+        return;
+    }
+
+    /* what was read before a pause comes first */
+
+    if (redis->reader->len && ngx_sio_redis_replies(redis) != NGX_OK) {
+        return;
+    }
+
     for (i = 0; i < NGX_SIO_REDIS_READS; i++) {
         n = c->recv(c, buffer, sizeof(buffer));
 
@@ -333,7 +348,7 @@ ngx_sio_redis_end(const ngx_sio_redis_t *redis, ssize_t n)
 }
 
 
-/* Returns NGX_DONE when the connection was closed meanwhile. */
+/* Returns NGX_DONE when the connection was closed meanwhile, or is paused. */
 
 static ngx_int_t
 ngx_sio_redis_replies(ngx_sio_redis_t *redis)
@@ -357,9 +372,26 @@ ngx_sio_redis_replies(ngx_sio_redis_t *redis)
         ngx_sio_redis_reply(redis, reply);
         freeReplyObject(reply);
 
-        if (redis->c != c) {
+        if (redis->c != c || redis->paused) {
             return NGX_DONE;
         }
+    }
+}
+
+
+void
+ngx_sio_redis_pause(ngx_sio_redis_t *redis)
+{
+    redis->paused = redis->state == NGX_SIO_REDIS_READY;
+}
+
+
+void
+ngx_sio_redis_resume(ngx_sio_redis_t *redis)
+{
+    if (redis->paused) {
+        redis->paused = 0;
+        ngx_post_event(redis->c->read, &ngx_posted_next_events);
     }
 }
 
@@ -494,6 +526,7 @@ ngx_sio_redis_shut(ngx_sio_redis_t *redis)
     ngx_sio_redis_wait_t  wait;
 
     redis->state = NGX_SIO_REDIS_IDLE;
+    redis->paused = 0;
 
     ngx_sio_redis_resolve_stop(redis);
 

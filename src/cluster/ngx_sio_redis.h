@@ -86,6 +86,7 @@ struct ngx_sio_redis_s {
     ngx_sio_redis_state_t        state;
     ngx_connection_t            *c;
     redisReader                 *reader;
+    ngx_uint_t                   paused;    /* takes no messages */
     ngx_uint_t                   step;      /* of the greeting */
     ngx_uint_t                   address;   /* that is tried next */
     ngx_resolver_ctx_t          *resolving; /* its name, under way */
@@ -130,6 +131,13 @@ void ngx_sio_redis_fail(ngx_sio_redis_t *redis, const char *why);
  */
 ngx_int_t ngx_sio_redis_command(ngx_sio_redis_t *redis, ngx_uint_t argc,
     const sio_span_t *argv, const ngx_sio_redis_wait_t *wait);
+
+/*
+ * Takes no more messages, after the one that is being taken, until it is told
+ * to go on; harmless where that is so already, and when it is not connected.
+ */
+void ngx_sio_redis_pause(ngx_sio_redis_t *redis);
+void ngx_sio_redis_resume(ngx_sio_redis_t *redis);
 
 /* Whether a command would be taken. */
 ngx_uint_t ngx_sio_redis_usable(const ngx_sio_redis_t *redis);
