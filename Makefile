@@ -10,6 +10,9 @@ CHAOS_CLIENTS ?= 2000
 JOBS ?= 2
 T ?=
 PORT ?= 8080
+S ?=
+PEERS ?=
+BENCH_REPS ?= 5
 
 CC = gcc
 CLANG = clang-14
@@ -32,12 +35,14 @@ perf = $(wildcard t/perf/*$(T)*.test.mjs)
 # What needs no nginx to run, other programs, or much time.
 unfaulted = t/e2e/005-% t/e2e/260-% t/e2e/400-% t/e2e/500-% t/e2e/510-%
 faults = $(wildcard t/faults/*$(T)*.test.mjs)
+generator = $(wildcard t/bench/*$(T)*.test.mjs)
 
 includes = -Isrc/proto -Isrc/jwt -Isrc/cluster -It/lib
 sanitize = -fsanitize=address,undefined -fno-sanitize-recover=all \
 	-fno-omit-frame-pointer
 cflags = -std=c11 -g -O1 -Wall -Wextra -Wpedantic -Werror -MMD -MP \
 	$(includes) $(sanitize)
+bench_cflags = -std=c11 -g -O2 -Wall -Wextra -Werror
 
 TEST_NGINX_BINARY ?= $(shell PATH=$$PATH:/usr/sbin command -v nginx)
 TEST_NGINX_MODULE ?= $(out)/ngx_socketio_module.so
@@ -61,8 +66,9 @@ asan_env = TEST_NGINX_BINARY=$(out)/asan/nginx TEST_NGINX_MODULE= \
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all echo deps deps-run npm run test unit fuzz fuzz-merge e2e workers \
-	faults soak chaos cluster partition perf perf-gate asan lint clean help
+.PHONY: all echo deps deps-run bench-deps npm run test unit fuzz fuzz-merge e2e \
+	workers faults soak chaos cluster partition perf perf-gate asan bench \
+	bench-check lint clean help
 
 
 all:
@@ -96,6 +102,10 @@ help:
 	@echo "make perf      instructions per delivery and more, by callgrind,"
 	@echo "               against t/perf/counts.json; also as perf-gate;"
 	@echo "               PERF_UPDATE=1 keeps them, PERF_PROFILE=1 shows them"
+	@echo "make bench     measures this module and others, for about two hours;"
+	@echo "               S=\"S3 S4\" PEERS=\"ours node\" BENCH_REPS=5 choose"
+	@echo "make bench-check"
+	@echo "               whether the load generator finds what is wrong"
 	@echo "make asan      e2e, workers, cluster and chaos under ASan and UBSan"
 	@echo "make echo      the module with the tests' echo (never for use)"
 	@echo "make deps      installs packages for make test"
@@ -221,6 +231,29 @@ chaos: $(subject) npm
 
 cluster: $(subject) npm
 	@$(nginx_env) $(run) node cluster $(cluster)
+
+
+$(out)/bench/load: $(wildcard bench/*.c) $(wildcard bench/*.h) Makefile
+	@mkdir -p $(@D)
+	@$(CC) $(bench_cflags) -o $@ $(filter %.c,$^) -lssl -lcrypto
+
+
+$(out)/bench/floor: bench/peers/floor.c Makefile
+	@mkdir -p $(@D)
+	@$(CC) $(bench_cflags) -o $@ $<
+
+
+bench-deps:
+	@tools/deps bench
+
+
+bench: bench-deps all $(out)/bench/load $(out)/bench/floor
+	@bench/run --build $(out) --reps $(BENCH_REPS) --scenarios "$(S)" \
+		--peers "$(PEERS)"
+
+
+bench-check: $(subject) npm $(out)/bench/load $(out)/bench/floor
+	@$(nginx_env) TEST_BENCH=$(out)/bench $(run) node bench-check $(generator)
 
 
 # The one test of cluster that is better when it takes longer.

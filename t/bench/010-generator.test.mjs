@@ -1,0 +1,141 @@
+/*
+ * The load generator of bench/: that it finds what a server does wrong, and
+ * finds nothing wrong where nothing is; and a second of it with nginx, so that
+ * it keeps understanding what the module says.  No figure is judged.
+ */
+
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import path from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+import { freePort, startNginx, until } from '../lib/nginx.mjs';
+
+const BENCH = process.env.TEST_BENCH
+              ?? path.resolve(path.dirname(fileURLToPath(import.meta.url)),
+                              '../../build/bench');
+const FAULTS = ['lost', 'duplicates', 'reordered', 'corrupt', 'foreign',
+                'misrouted', 'refused', 'failed', 'closed'];
+
+
+/* Runs the generator; returns its line with the exit code. */
+async function load(port, options) {
+    const words = Object.entries({ port, settle: 0, warmup: 0.1, duration: 0.4,
+                                   ...options })
+                        .flatMap(([k, v]) => [`--${k}`, `${v}`]);
+    const child = spawn(path.join(BENCH, 'load'), words,
+                        { stdio: ['ignore', 'pipe', 'inherit'] });
+    let text = '';
+
+    child.stdout.on('data', (data) => { text += data; });
+
+    const [code] = await once(child, 'close');
+
+    return { code, ...JSON.parse(text) };
+}
+
+
+async function floor(...options) {
+    const port = await freePort();
+    const child = spawn(path.join(BENCH, 'floor'), [`${port}`, ...options],
+                        { stdio: 'inherit' });
+
+    await until(async () => (await load(port, { clients: 1 })).ready === 1,
+                'the floor listens');
+
+    return { port, stop: () => child.kill() };
+}
+
+
+function onlyFaults(line, ...wanted) {
+    for (const name of FAULTS) {
+        assert.equal(line.faults[name] > 0, wanted.includes(name),
+                     `${name}: ${line.faults[name]}`);
+    }
+
+    assert.equal(line.code, wanted.length ? 1 : 0);
+}
+
+
+describe('a server that does wrong', () => {
+    const wrong = [
+        [[], {}, []],
+        [['--batch'], { outstanding: 8 }, []],
+        [['--fault', 'lose', '97'], { response: 1 }, ['lost']],
+        [['--fault', 'twice', '97'], {}, ['duplicates']],
+        [['--fault', 'swap', '97'], { response: 1 }, ['lost', 'reordered']],
+        [['--fault', 'damage', '97'], { response: 1 }, ['lost', 'corrupt']],
+    ];
+
+    for (const [faults, options, wanted] of wrong) {
+        test(`${faults.join(' ') || 'nothing'}: ${wanted}`, async () => {
+            const server = await floor(...faults);
+
+            try {
+                const line = await load(server.port, {
+                    clients: 50, outstanding: 1, patience: 0.3, ...options });
+
+                onlyFaults(line, ...wanted);
+                assert.ok(line.window.deliveries > 100);
+
+            } finally {
+                server.stop();
+            }
+        });
+    }
+
+    test('nobody is there', async () => {
+        const line = await load(await freePort(), { clients: 5 });
+
+        onlyFaults(line, 'failed');
+        assert.equal(line.faults.failed, 5);
+    });
+});
+
+
+describe('nginx', () => {
+    let nginx;
+
+    before(async () => {
+        nginx = await startNginx({
+            http: 'keepalive_requests 1000000; access_log off;',
+            location: `socketio_room r*;
+                       socketio_on echo relay room=nobody any;`,
+        });
+    });
+
+    after(() => nginx.stop());
+
+    test('a room of 200 for a second', async () => {
+        const line = await load(nginx.port, { clients: 200, outstanding: 8,
+                                              duration: 1,
+                                              pids: nginx.workers().join() });
+
+        onlyFaults(line);
+        assert.ok(line.window.deliveries > 1000);
+        assert.ok(line.window.latency.p50 <= line.window.latency.p99);
+    });
+
+    test('others', async () => {
+        for (const options of [
+            { clients: 100, polling: 1, outstanding: 4 },
+            { clients: 100, rooms: 100, outstanding: 4 },
+            { clients: 20, rooms: 100, each: 5, rate: 200 },
+            { clients: 100, outstanding: 16, messages: 50, response: 1 },
+        ]) {
+            const line = await load(nginx.port, options);
+
+            onlyFaults(line);
+            assert.ok(line.window.deliveries > 20, JSON.stringify(line));
+        }
+    });
+
+    test('events with ack', async () => {
+        const line = await load(nginx.port, { clients: 20, depth: 4 });
+
+        onlyFaults(line);
+        assert.ok(line.window.acks > 100);
+    });
+});
