@@ -156,7 +156,10 @@ ledger_publish(uint64_t due)
     uint64_t    seq;
     message_t  *m;
 
-    if (ledger_next - ledger_first == LEDGER_SLOTS) {
+    /* inboxes remember no more, and a server may be slow to accept */
+    if (ledger_next - ledger_first == LEDGER_SLOTS
+        || ledger_next - ledger_floor == LEDGER_WINDOW)
+    {
         return -1;
     }
 
@@ -192,6 +195,12 @@ ledger_advance(void)
 
         ledger_first++;
     }
+
+    while (ledger_floor < ledger_next
+           && ledger_message(ledger_floor)->answered)
+    {
+        ledger_floor++;
+    }
 }
 
 
@@ -217,12 +226,6 @@ ledger_answered(uint64_t seq, int good)
         load_count.expected -= m->left;
         ledger_left -= m->left;
         m->left = 0;
-    }
-
-    while (ledger_floor < ledger_next
-           && ledger_message(ledger_floor)->answered)
-    {
-        ledger_floor++;
     }
 
     if (!m->given_up && (load_opt.response || m->left == 0)) {
@@ -380,6 +383,7 @@ ledger_give_up(void)
         }
 
         m->given_up = 1;
+        m->answered = 1;
         ledger_advance();
     }
 }

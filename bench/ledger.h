@@ -14,7 +14,7 @@
 
 
 #define LEDGER_HEAD    28       /* the least bytes of a marker */
-#define LEDGER_WINDOW  256      /* messages that may come late to a client */
+#define LEDGER_WINDOW  512      /* messages that one may come late behind */
 
 
 typedef struct {

@@ -21,6 +21,7 @@
 
 
 #define LOAD_CONNECTING  20     /* seconds for the publishers */
+#define LOAD_BURST       200    /* for --messages */
 
 
 load_options_t   load_opt;
@@ -253,7 +254,7 @@ load_burst(report_t *r)
 
     proc_sample(&r->from);
     publish_start((uint64_t) load_opt.messages);
-    load_run(load_opt.patience * 6, load_drained);
+    load_run(LOAD_BURST, load_drained);
     proc_sample(&r->to);
 }
 
