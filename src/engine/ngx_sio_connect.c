@@ -18,6 +18,7 @@
 
 typedef struct {
     ngx_uint_t     found;
+    ngx_uint_t     answered;            /* by a record of the log */
     uint32_t       namespace;
     uint64_t       from;
     u_char         id[NGX_SIO_ID_LEN];
@@ -37,6 +38,8 @@ static ngx_sio_presence_t *ngx_sio_connect_presence(ngx_sio_peer_t *peer,
     ngx_sio_ref_t socket, const ngx_sio_opened_t *c);
 static ngx_int_t ngx_sio_connect_welcome(ngx_sio_peer_t *peer,
     ngx_sio_presence_t *presence, const ngx_sio_opened_t *c);
+static ngx_int_t ngx_sio_connect_say(ngx_sio_peer_t *peer,
+    const ngx_sio_opened_t *c);
 static ngx_int_t ngx_sio_connect_listen(ngx_sio_presence_t *presence,
     const ngx_sio_opened_t *c);
 
@@ -119,6 +122,8 @@ ngx_sio_connect_opened(ngx_sio_reader_t *reader,
     if (!c.found) {
         return;
     }
+
+    c.answered = control->room != 0;
 
     presence = ngx_sio_connect_presence(peer, control->socket, &c);
 
@@ -217,8 +222,20 @@ static ngx_int_t
 ngx_sio_connect_welcome(ngx_sio_peer_t *peer, ngx_sio_presence_t *presence,
     const ngx_sio_opened_t *c)
 {
+    peer->connected = 1;
+
+    if (!c->answered && ngx_sio_connect_say(peer, c) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return peer->closing ? NGX_OK : ngx_sio_connect_listen(presence, c);
+}
+
+
+static ngx_int_t
+ngx_sio_connect_say(ngx_sio_peer_t *peer, const ngx_sio_opened_t *c)
+{
     u_char              head[NGX_SIO_CONNECT_HEAD];
-    ngx_sio_frame_t    *frame;
     ngx_sio_connect_t   connect;
 
     ngx_memzero(&connect, sizeof(ngx_sio_connect_t));
@@ -231,17 +248,7 @@ ngx_sio_connect_welcome(ngx_sio_peer_t *peer, ngx_sio_presence_t *presence,
 
     ngx_sio_connect_answer(&connect, head);
 
-    frame = ngx_sio_frame_payload(&connect.answer, NGX_SIO_BINARY);
-    if (frame == NULL) {
-        return NGX_ERROR;
-    }
-
-    peer->connected = 1;
-
-    ngx_sio_peer_queue(peer, frame);
-    ngx_sio_frame_release(frame);
-
-    return peer->closing ? NGX_OK : ngx_sio_connect_listen(presence, c);
+    return ngx_sio_peer_packet(peer, &connect.answer);
 }
 
 

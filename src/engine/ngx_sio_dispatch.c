@@ -18,6 +18,7 @@
 #include "ngx_sio_partial.h"
 #include "ngx_sio_recover.h"
 #include "ngx_sio_refresh.h"
+#include "ngx_sio_send.h"
 #include "ngx_sio_test.h"
 #include "sio_base64.h"
 
@@ -376,7 +377,6 @@ ngx_sio_dispatch_connected(ngx_sio_peer_t *peer, ngx_sio_namespace_conf_t *nc,
     ngx_sio_connect_t *connect)
 {
     ngx_uint_t           i;
-    ngx_sio_frame_t     *frame;
     ngx_sio_presence_t  *presence;
 
     peer->connected = 1;
@@ -395,13 +395,11 @@ ngx_sio_dispatch_connected(ngx_sio_peer_t *peer, ngx_sio_namespace_conf_t *nc,
         return NGX_OK;
     }
 
-    frame = ngx_sio_frame_payload(&connect->answer, NGX_SIO_BINARY);
-    if (frame == NULL) {
+    if (!connect->answered
+        && ngx_sio_peer_packet(peer, &connect->answer) != NGX_OK)
+    {
         return NGX_ERROR;
     }
-
-    ngx_sio_peer_queue(peer, frame);
-    ngx_sio_frame_release(frame);
 
     if (peer->closing) {
         return NGX_OK;
@@ -547,7 +545,6 @@ ngx_sio_dispatch_farewell(ngx_sio_presence_t *presence)
 {
     u_char              head[NGX_SIO_NAMESPACE_NAME_MAX + 32];
     sio_span_t          none, name;
-    ngx_sio_frame_t    *frame;
     ngx_sio_payload_t   payload;
 
     ngx_memzero(&none, sizeof(sio_span_t));
@@ -560,12 +557,17 @@ ngx_sio_dispatch_farewell(ngx_sio_presence_t *presence)
     payload.text[0].n = sio_packet_write_head(head, SIO_DISCONNECT, 0, name,
                                               none);
 
-    frame = ngx_sio_frame_payload(&payload, NGX_SIO_BINARY);
+    /* of a session that is closed already nothing can be a record */
 
-    if (frame) {
-        ngx_sio_peer_queue(presence->peer, frame);
-        ngx_sio_frame_release(frame);
+    if (presence->peer->lag
+        && ngx_sio_session_send(presence->peer->reader->zone,
+                                presence->peer->session, &payload)
+           == NGX_OK)
+    {
+        return;
     }
+
+    (void) ngx_sio_peer_packet(presence->peer, &payload);
 }
 
 

@@ -3,6 +3,7 @@
  * Peers: their queue of frames, and their end.
  */
 
+#include "ngx_sio_lag.h"
 #include "ngx_sio_partial.h"
 #include "ngx_sio_presence.h"
 #include "ngx_sio_registry.h"
@@ -15,7 +16,6 @@
 
 static ngx_int_t ngx_sio_peer_room(ngx_sio_peer_t *peer,
     ngx_sio_frame_t *frame);
-static size_t ngx_sio_peer_limit(ngx_sio_peer_t *peer);
 static void ngx_sio_peer_drop_volatile(ngx_sio_peer_t *peer);
 static ngx_int_t ngx_sio_peer_grow(ngx_sio_peer_t *peer);
 
@@ -70,6 +70,7 @@ ngx_sio_peer_leave(ngx_sio_peer_t *peer)
     peer->closing = 1;
     reader = peer->reader;
 
+    ngx_sio_lag_end(peer);
     ngx_sio_deadline_clear(&peer->deadline);
     ngx_sio_partial_free(ngx_sio_partial_take(peer));
 
@@ -247,7 +248,7 @@ ngx_sio_peer_room(ngx_sio_peer_t *peer, ngx_sio_frame_t *frame)
 
 /* A connection serves all its namespaces: the most generous one counts. */
 
-static size_t
+size_t
 ngx_sio_peer_limit(ngx_sio_peer_t *peer)
 {
     size_t               limit;
@@ -360,12 +361,28 @@ ngx_sio_peer_drop_frames(ngx_sio_peer_t *peer)
 }
 
 
+ngx_int_t
+ngx_sio_peer_packet(ngx_sio_peer_t *peer, const ngx_sio_payload_t *payload)
+{
+    ngx_sio_frame_t  *frame;
+
+    frame = ngx_sio_frame_payload(payload, peer->base64);
+    if (frame == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_sio_peer_queue(peer, frame);
+    ngx_sio_frame_release(frame);
+
+    return NGX_OK;
+}
+
+
 void
 ngx_sio_peer_send(ngx_sio_peer_t *peer, const ngx_sio_payload_t *payload)
 {
     ngx_int_t         rc;
     ngx_sio_zone_t   *zone;
-    ngx_sio_frame_t  *frame;
 
     if (peer->closing) {
         return;
@@ -373,10 +390,13 @@ ngx_sio_peer_send(ngx_sio_peer_t *peer, const ngx_sio_payload_t *payload)
 
     zone = peer->reader->zone;
 
-    if (peer->kind != NGX_SIO_PEER_WEBSOCKET) {
+    if (peer->kind != NGX_SIO_PEER_WEBSOCKET || peer->lag) {
         rc = ngx_sio_session_send(zone, peer->session, payload);
 
-        if (rc == NGX_DECLINED) {
+        if (rc == NGX_DECLINED && peer->lag) {
+            ngx_sio_peer_close(peer, NGX_SIO_END_SLOW);
+
+        } else if (rc == NGX_DECLINED) {
             ngx_sio_session_close(zone, peer->session,
                                   NGX_SIO_REASON_ERROR, 0, 0);
         }
@@ -386,12 +406,7 @@ ngx_sio_peer_send(ngx_sio_peer_t *peer, const ngx_sio_payload_t *payload)
 
     ngx_sio_reader_catch_up(peer->reader, sio_ring_head(zone->shared->log));
 
-    frame = ngx_sio_frame_payload(payload, peer->base64);
-    if (frame == NULL) {
+    if (ngx_sio_peer_packet(peer, payload) != NGX_OK) {
         ngx_sio_peer_close(peer, NGX_SIO_END_SLOW);
-        return;
     }
-
-    ngx_sio_peer_queue(peer, frame);
-    ngx_sio_frame_release(frame);
 }

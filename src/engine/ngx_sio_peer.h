@@ -21,6 +21,7 @@
 typedef struct ngx_sio_peer_s      ngx_sio_peer_t;
 typedef struct ngx_sio_presence_s  ngx_sio_presence_t;
 typedef struct ngx_sio_reader_s    ngx_sio_reader_t;
+typedef struct ngx_sio_lag_s       ngx_sio_lag_t;
 
 
 /* What a peer is. */
@@ -65,6 +66,7 @@ struct ngx_sio_peer_s {
     ngx_queue_t                  presences;
     ngx_sio_ref_t                session;
     uint64_t                     cursor;    /* earlier records are done with */
+    ngx_sio_lag_t               *lag;       /* NULL: it is not behind */
 
     unsigned                     kind:2;
     unsigned                     in_turn:1; /* `turn` is queued */
@@ -105,10 +107,7 @@ struct ngx_sio_peer_s {
  */
 ngx_int_t ngx_sio_peer_init(ngx_sio_peer_t *peer, ngx_uint_t kind);
 
-/*
- * Takes a peer out of everything that the engine has; its session in shared
- * memory is the caller's.  Harmless when done before.
- */
+/* Takes a peer out of all but shared memory; harmless when done before. */
 void ngx_sio_peer_leave(ngx_sio_peer_t *peer);
 
 /* The same for a peer whose memory others than its end() are about to free. */
@@ -120,22 +119,23 @@ void ngx_sio_peer_close(ngx_sio_peer_t *peer, ngx_sio_end_t why);
 /* Why a peer that was closed has ended, as services are told. */
 ngx_sio_reason_t ngx_sio_peer_reason(const ngx_sio_peer_t *peer);
 
-/*
- * Queues a frame and sees that it is sent.  A peer that has too much to send
- * is closed; a droppable frame is dropped before that.
- */
+/* Sends a frame.  Who has too much waiting loses droppable ones, then ends. */
 void ngx_sio_peer_queue(ngx_sio_peer_t *peer, ngx_sio_frame_t *frame);
 
-/*
- * Queues the last frame of a peer that has left, whatever waits already; its
- * transport sends it.  NGX_ERROR without memory.
- */
+/* The same for the last frame of one that has left; NGX_ERROR: no memory. */
 ngx_int_t ngx_sio_peer_queue_last(ngx_sio_peer_t *peer,
     ngx_sio_frame_t *frame);
 
+/* Queues a packet, before what one that is behind gets; may be NGX_ERROR. */
+ngx_int_t ngx_sio_peer_packet(ngx_sio_peer_t *peer,
+    const ngx_sio_payload_t *payload);
+
+/* Bytes that may be queued for it. */
+size_t ngx_sio_peer_limit(ngx_sio_peer_t *peer);
+
 /*
- * Sends a packet to the peer's session in its place in the order: a WebSocket
- * gets it after all that is in the log by now, a polling session as a record.
+ * Sends its session a packet behind all that is in the log by now.  To one that
+ * polls, or that is behind, it is a record.
  */
 void ngx_sio_peer_send(ngx_sio_peer_t *peer, const ngx_sio_payload_t *payload);
 

@@ -6,6 +6,7 @@
 
 #include "ngx_sio_presence.h"
 #include "ngx_sio_control.h"
+#include "ngx_sio_lag.h"
 #include "ngx_sio_seldom.h"
 
 
@@ -52,6 +53,7 @@ ngx_sio_reader_init(ngx_sio_zone_t *zone)
 
     ngx_queue_init(&reader->flush);
     ngx_queue_init(&reader->ready);
+    ngx_queue_init(&reader->lagging);
     ngx_queue_init(&reader->closing);
 
     reader->turn.handler = ngx_sio_reader_turn;
@@ -400,6 +402,7 @@ ngx_sio_reader_turn(ngx_event_t *ev)
     reader = ev->data;
 
     ngx_sio_reader_drain(reader);
+    ngx_sio_lag_turn(reader);
 
     if (ngx_sio_reader_flush(reader) || reader->turn.posted) {
 

@@ -26,6 +26,7 @@ struct ngx_sio_reader_s {
     ngx_uint_t              n[4];
     ngx_queue_t             flush;          /* WebSockets with frames */
     ngx_queue_t             ready;          /* POLLs to look at */
+    ngx_queue_t             lagging;        /* WebSockets to be given more */
     ngx_queue_t             closing;        /* peers that have left */
 
     ngx_event_t             turn;           /* works these queues off */

@@ -1,18 +1,21 @@
 
 /*
  * Recovery as the engine sees it: what a CONNECT says, the rooms by the claims
- * of today, the replay to a WebSocket, and the presence.  A polling session
- * finds all of it in shared memory.
+ * of today, and the presence.  What was missed is in shared memory, for polling
+ * sessions and for WebSockets that are behind.
  */
 
 #include "ngx_sio_connect.h"
+#include "ngx_sio_lag.h"
 #include "ngx_sio_limit.h"
 #include "ngx_sio_presence.h"
 #include "ngx_sio_recover.h"
 #include "ngx_sio_refresh.h"
+#include "sio_eio.h"
 
 
-#define NGX_SIO_RECOVER_TEXT  64        /* bytes: longer ones are not ours */
+#define NGX_SIO_RECOVER_TEXT    64      /* bytes: longer ones are not ours */
+#define NGX_SIO_RECOVER_LINGER  30000   /* ms, for the client's last polls */
 
 
 static sio_span_t ngx_sio_recover_text(const sio_packet_t *packet,
@@ -20,10 +23,12 @@ static sio_span_t ngx_sio_recover_text(const sio_packet_t *packet,
 static ngx_int_t ngx_sio_recover_judge(ngx_sio_peer_t *peer,
     const ngx_sio_namespace_conf_t *conf, const ngx_sio_recovery_t *recovery,
     const ngx_sio_auth_t *auth);
-static ngx_int_t ngx_sio_recover_replay(ngx_sio_presence_t *presence,
-    const ngx_sio_replay_t *replay, const ngx_sio_payload_t *answer);
-static ngx_int_t ngx_sio_recover_record(void *data,
-    const ngx_sio_record_view_t *view);
+static ngx_int_t ngx_sio_recover_taken(ngx_sio_peer_t *peer,
+    ngx_sio_namespace_conf_t *conf, ngx_sio_recovery_t *recovery);
+static void ngx_sio_recover_answer(const ngx_sio_recovery_t *recovery,
+    ngx_sio_connect_t *connect, u_char *head);
+static ngx_int_t ngx_sio_recover_again(ngx_sio_peer_t *peer,
+    const ngx_sio_recovery_t *recovery);
 static ngx_int_t ngx_sio_recover_listen(ngx_sio_presence_t *presence,
     const ngx_sio_replay_t *replay);
 
@@ -87,12 +92,8 @@ ngx_int_t
 ngx_sio_recover(ngx_sio_peer_t *peer, ngx_sio_namespace_conf_t *conf,
     ngx_sio_recovery_t *recovery, const ngx_sio_auth_t *auth)
 {
-    u_char               head[NGX_SIO_CONNECT_HEAD];
-    ngx_int_t            rc;
-    ngx_sio_zone_t      *zone;
-    ngx_sio_replay_t     replay;
-    ngx_sio_connect_t    connect;
-    ngx_sio_presence_t  *presence;
+    ngx_int_t        rc;
+    ngx_sio_zone_t  *zone;
 
     zone = peer->reader->zone;
 
@@ -107,34 +108,61 @@ ngx_sio_recover(ngx_sio_peer_t *peer, ngx_sio_namespace_conf_t *conf,
 
     rc = ngx_sio_recovery_take(zone, recovery);
 
+    if (rc == NGX_DONE) {
+        return ngx_sio_recover_again(peer, recovery);
+    }
+
     if (rc != NGX_OK) {
         return rc == NGX_ABORT ? NGX_ERROR : NGX_DECLINED;
     }
 
-    if (auth && auth->marks
-        && ngx_sio_recover_judge(peer, conf, recovery, auth) != NGX_OK)
-    {
-        ngx_sio_stat(zone, recoveries_token, 1);
-        ngx_sio_socket_close(zone, recovery->socket, NGX_SIO_REASON_ERROR);
-        return NGX_DECLINED;
+    if (auth && auth->marks) {
+        rc = ngx_sio_recover_judge(peer, conf, recovery, auth);
+
+        if (rc != NGX_OK) {
+            ngx_sio_stat(zone, recoveries_token, rc == NGX_DECLINED);
+            ngx_sio_stat(zone, recoveries_full, rc != NGX_DECLINED);
+            ngx_sio_socket_close(zone, recovery->socket,
+                                 NGX_SIO_REASON_ERROR);
+            return NGX_DECLINED;
+        }
     }
 
-    ngx_memzero(&connect, sizeof(ngx_sio_connect_t));
+    return ngx_sio_recover_taken(peer, conf, recovery);
+}
 
-    connect.namespace = recovery->namespace;
-    connect.recovery = recovery->recovery;
-    ngx_memcpy(connect.id, recovery->id, NGX_SIO_ID_LEN);
-    ngx_memcpy(connect.pid, recovery->pid.p, NGX_SIO_PID_LEN);
 
-    ngx_sio_connect_answer(&connect, head);
+static ngx_int_t
+ngx_sio_recover_taken(ngx_sio_peer_t *peer, ngx_sio_namespace_conf_t *conf,
+    ngx_sio_recovery_t *recovery)
+{
+    u_char               head[NGX_SIO_CONNECT_HEAD];
+    ngx_sio_replay_t     replay;
+    ngx_sio_connect_t    connect;
+    ngx_sio_presence_t  *presence;
 
-    if (ngx_sio_recovery_finish(zone, recovery, &connect.answer, &replay)
+    ngx_sio_recover_answer(recovery, &connect, head);
+    recovery->live = peer->reader->cursor;
+
+    if (ngx_sio_recovery_finish(peer->reader->zone, recovery, &connect.answer,
+                                &replay)
         != NGX_OK)
     {
         return NGX_DECLINED;
     }
 
     if (peer->kind == NGX_SIO_PEER_WEBSOCKET) {
+
+        /*
+         * What comes before the answer, stock clients only keep, and do not
+         * note its offset: cut off in between they would get it again.
+         */
+
+        if (ngx_sio_peer_packet(peer, &connect.answer) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        ngx_sio_lag_begin(peer);
 
         /* rooms that it left or joined since have been noted, too */
 
@@ -158,8 +186,49 @@ ngx_sio_recover(ngx_sio_peer_t *peer, ngx_sio_namespace_conf_t *conf,
     ngx_memcpy(presence->id, recovery->id, NGX_SIO_ID_LEN);
 
     return peer->kind == NGX_SIO_PEER_WEBSOCKET
-           ? ngx_sio_recover_replay(presence, &replay, &connect.answer)
-           : NGX_OK;
+           ? ngx_sio_recover_listen(presence, &replay) : NGX_OK;
+}
+
+
+static void
+ngx_sio_recover_answer(const ngx_sio_recovery_t *recovery,
+    ngx_sio_connect_t *connect, u_char *head)
+{
+    ngx_memzero(connect, sizeof(ngx_sio_connect_t));
+
+    connect->namespace = recovery->namespace;
+    connect->recovery = recovery->recovery;
+    ngx_memcpy(connect->id, recovery->id, NGX_SIO_ID_LEN);
+    ngx_memcpy(connect->pid, recovery->pid.p, NGX_SIO_PID_LEN);
+
+    ngx_sio_connect_answer(connect, head);
+}
+
+
+/* Its client shows what it holds at the answer, and comes back. */
+
+static ngx_int_t
+ngx_sio_recover_again(ngx_sio_peer_t *peer, const ngx_sio_recovery_t *recovery)
+{
+    u_char             head[NGX_SIO_CONNECT_HEAD];
+    ngx_sio_connect_t  connect;
+
+    ngx_sio_recover_answer(recovery, &connect, head);
+    ngx_sio_peer_send(peer, &connect.answer);
+
+    if (peer->kind == NGX_SIO_PEER_WEBSOCKET) {
+        ngx_sio_peer_close(peer, NGX_SIO_END_LAPPED);
+        return NGX_OK;
+    }
+
+    /* what else the POST has is for a session that ends */
+
+    ngx_sio_session_close(peer->reader->zone, peer->session,
+                          NGX_SIO_REASON_RESTART, SIO_EIO_CLOSE,
+                          NGX_SIO_RECOVER_LINGER);
+    ngx_sio_peer_leave(peer);
+
+    return NGX_OK;
 }
 
 
@@ -179,75 +248,6 @@ ngx_sio_recover_judge(ngx_sio_peer_t *peer,
     refresh.recovered = 1;
 
     return ngx_sio_refresh_judged(&refresh, auth);
-}
-
-
-/*
- * The answer first: what comes before it, stock clients only keep, and do not
- * note its offset.  They would get it again if they were cut off in between,
- * and give both to the application.
- *
- * A client that cannot take what it has missed is not let try again and again:
- * its socket ends for good.
- */
-
-static ngx_int_t
-ngx_sio_recover_replay(ngx_sio_presence_t *presence,
-    const ngx_sio_replay_t *replay, const ngx_sio_payload_t *answer)
-{
-    uint64_t          next;
-    ngx_int_t         rc;
-    ngx_sio_ref_t     socket;
-    ngx_sio_peer_t   *peer;
-    ngx_sio_frame_t  *frame;
-
-    peer = presence->peer;
-    socket = presence->socket;
-
-    frame = ngx_sio_frame_payload(answer, NGX_SIO_BINARY);
-    if (frame == NULL) {
-        return NGX_ERROR;
-    }
-
-    ngx_sio_peer_queue(peer, frame);
-    ngx_sio_frame_release(frame);
-
-    rc = ngx_sio_replay_run(replay, ngx_sio_recover_record, peer, &next);
-
-    if (peer->closing) {
-        ngx_sio_socket_close(peer->reader->zone, socket,
-                             NGX_SIO_REASON_ERROR);
-        return NGX_OK;
-    }
-
-    if (rc != NGX_OK) {
-        ngx_sio_peer_close(peer, NGX_SIO_END_LAPPED);
-        return NGX_OK;
-    }
-
-    return ngx_sio_recover_listen(presence, replay);
-}
-
-
-static ngx_int_t
-ngx_sio_recover_record(void *data, const ngx_sio_record_view_t *view)
-{
-    ngx_sio_peer_t *peer = data;
-
-    ngx_uint_t        lapped;
-    ngx_sio_frame_t  *frame;
-
-    frame = ngx_sio_frame_record(peer->reader->zone, view,
-                                 peer->base64 | NGX_SIO_STAMPED, &lapped);
-
-    if (frame == NULL) {
-        return lapped ? NGX_DECLINED : NGX_ERROR;
-    }
-
-    ngx_sio_peer_queue(peer, frame);
-    ngx_sio_frame_release(frame);
-
-    return peer->closing ? NGX_DONE : NGX_OK;
 }
 
 

@@ -515,7 +515,7 @@ ngx_http_sio_api_published(ngx_http_sio_api_op_t *op,
 {
     u_char  *p;
 
-    p = ngx_http_sio_api_reserve(op->out, 96 + NGX_SIO_OFFSET_LEN
+    p = ngx_http_sio_api_reserve(op->out, 96 + SIO_OFFSET_MAX
                                           + NGX_INT_T_LEN);
     if (p == NULL) {
         return NGX_ERROR;

@@ -6,6 +6,7 @@
 
 #include "ngx_http_sio_ws.h"
 #include "ngx_sio_dispatch.h"
+#include "ngx_sio_lag.h"
 #include "ngx_sio_upgrade.h"
 #include "sio_eio.h"
 
@@ -20,8 +21,6 @@ static ngx_int_t ngx_http_sio_ws_probe(ngx_http_sio_ws_t *ws,
 static ngx_int_t ngx_http_sio_ws_upgrade(ngx_http_sio_ws_t *ws);
 static ngx_int_t ngx_http_sio_ws_listen(ngx_http_sio_ws_t *ws,
     const ngx_sio_replay_t *replay);
-static ngx_int_t ngx_http_sio_ws_replayed(void *data,
-    const ngx_sio_record_view_t *view);
 static void ngx_http_sio_ws_resume(ngx_http_sio_ws_t *ws,
     const ngx_sio_upgrade_t *upgrade);
 static void ngx_http_sio_ws_ping(ngx_sio_deadline_t *deadline);
@@ -117,8 +116,6 @@ ngx_http_sio_ws_probe(ngx_http_sio_ws_t *ws, sio_span_t data)
 static ngx_int_t
 ngx_http_sio_ws_upgrade(ngx_http_sio_ws_t *ws)
 {
-    uint64_t            next;
-    ngx_int_t           rc;
     ngx_sio_peer_t     *peer;
     ngx_sio_zone_t     *zone;
     ngx_sio_replay_t    replay;
@@ -146,12 +143,9 @@ ngx_http_sio_ws_upgrade(ngx_http_sio_ws_t *ws)
         return NGX_ERROR;
     }
 
-    rc = ngx_sio_replay_run(&replay, ngx_http_sio_ws_replayed, peer, &next);
+    /* what polling has not got yet */
 
-    if (rc != NGX_OK) {
-        ngx_sio_peer_close(peer, NGX_SIO_END_LAPPED);
-        return NGX_OK;
-    }
+    ngx_sio_lag_begin(peer);
 
     ngx_http_sio_ws_resume(ws, &upgrade);
 
@@ -192,30 +186,6 @@ ngx_http_sio_ws_listen(ngx_http_sio_ws_t *ws, const ngx_sio_replay_t *replay)
 }
 
 
-static ngx_int_t
-ngx_http_sio_ws_replayed(void *data, const ngx_sio_record_view_t *view)
-{
-    ngx_sio_peer_t *peer = data;
-
-    ngx_uint_t        lapped;
-    ngx_sio_frame_t  *frame;
-
-    frame = ngx_sio_frame_record(peer->reader->zone, view,
-                                 peer->base64
-                                 | (view->stamped ? NGX_SIO_STAMPED : 0),
-                                 &lapped);
-
-    if (frame == NULL) {
-        return lapped ? NGX_DECLINED : NGX_ERROR;
-    }
-
-    ngx_sio_peer_queue(peer, frame);
-    ngx_sio_frame_release(frame);
-
-    return NGX_OK;
-}
-
-
 /* The heartbeat goes on where it was on polling. */
 
 static void
@@ -224,7 +194,7 @@ ngx_http_sio_ws_resume(ngx_http_sio_ws_t *ws, const ngx_sio_upgrade_t *upgrade)
     uint64_t  at, now;
 
     if (ws->peer.closing) {
-        /* too slow for the replay: a deadline would outlive it */
+        /* a deadline would outlive it */
         return;
     }
 

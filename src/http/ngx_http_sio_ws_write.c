@@ -8,6 +8,7 @@
  */
 
 #include "ngx_http_sio_ws.h"
+#include "ngx_sio_lag.h"
 
 
 #define NGX_HTTP_SIO_WS_JOINED  32768   /* bytes of several frames */
@@ -78,6 +79,10 @@ ngx_http_sio_ws_flush(ngx_sio_peer_t *peer)
         if (peer->blocked && ngx_handle_write_event(c->write, 0) != NGX_OK) {
             ngx_sio_peer_close(peer, NGX_SIO_END_TRANSPORT);
         }
+    }
+
+    if (!peer->blocked) {
+        ngx_sio_lag_drained(peer);
     }
 }
 

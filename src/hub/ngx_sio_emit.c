@@ -415,28 +415,8 @@ ngx_sio_emit_asks(sio_span_t head)
 }
 
 
-/* The epoch has six digits of base 36, the position as many as it needs. */
-
 u_char *
 ngx_sio_offset_write(ngx_sio_zone_t *zone, uint64_t position, u_char *dst)
 {
-    u_char     *p, text[NGX_SIO_OFFSET_LEN];
-    uint64_t    epoch;
-    ngx_uint_t  i;
-
-    static const u_char  digits[] = "0123456789abcdefghijklmnopqrstuvwxyz";
-
-    p = text + NGX_SIO_OFFSET_LEN;
-
-    do {
-        *--p = digits[position % 36];
-        position /= 36;
-    } while (position);
-
-    for (epoch = zone->shared->epoch, i = 0; i < 6; i++) {
-        *--p = digits[epoch % 36];
-        epoch /= 36;
-    }
-
-    return ngx_cpymem(dst, p, text + NGX_SIO_OFFSET_LEN - p);
+    return dst + sio_offset_write(dst, zone->shared->epoch, position);
 }

@@ -9,10 +9,7 @@
 
 
 #include "ngx_sio_log.h"
-
-
-/* Bytes of an offset as text: six of the epoch, thirteen of the position. */
-#define NGX_SIO_OFFSET_LEN  19
+#include "sio_offset.h"
 
 
 typedef struct ngx_sio_emit_s  ngx_sio_emit_t;
@@ -57,7 +54,7 @@ struct ngx_sio_emit_s {
  */
 ngx_int_t ngx_sio_emit(ngx_sio_emit_t *emit);
 
-/* Writes a position as an offset, NGX_SIO_OFFSET_LEN bytes at most. */
+/* Writes a position as an offset, SIO_OFFSET_MAX bytes at most. */
 u_char *ngx_sio_offset_write(ngx_sio_zone_t *zone, uint64_t position,
     u_char *dst);
 

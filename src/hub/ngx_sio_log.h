@@ -21,6 +21,8 @@
 #define NGX_SIO_RECORD_CONTROL  3      /* a ngx_sio_control_t for a worker */
 #define NGX_SIO_VOLATILE        0x01   /* flag: for who can be written to now */
 #define NGX_SIO_ASKS            0x02   /* flag: the client is to answer it */
+#define NGX_SIO_ANSWERS         0x04   /* flag: it is an answer to a client */
+#define NGX_SIO_PASSING         0x07   /* any of them: no recovery repeats it */
 
 /* What a target is. */
 #define NGX_SIO_TO_NAMESPACE     1
@@ -29,8 +31,8 @@
 #define NGX_SIO_TO_SESSION       4
 #define NGX_SIO_TO_WORKER        5      /* id is a slot; not chained */
 
-/* A replay takes records one chain at a time, emit takes this many targets. */
-#define NGX_SIO_TARGETS_MAX      1024   /* rooms, and as many exceptions */
+/* Rooms that emit takes, and as many exceptions. */
+#define NGX_SIO_TARGETS_MAX      1024
 
 
 typedef struct {
@@ -77,7 +79,7 @@ typedef enum {
     NGX_SIO_CTL_POST_GONE,              /* abort the POST in flight */
     NGX_SIO_CTL_REFRESH,                /* look at the parked session again */
     NGX_SIO_CTL_ACK,                    /* session: a ngx_sio_pending_t */
-    NGX_SIO_CTL_CONNECTED,              /* the socket begins here: say so */
+    NGX_SIO_CTL_CONNECTED,              /* it begins here; room 0: say so */
     NGX_SIO_CTL_CALL                    /* session: a ngx_sio_ticket_t */
 } ngx_sio_control_op_t;
 
@@ -114,10 +116,7 @@ uint64_t ngx_sio_log_append_locked(ngx_sio_zone_t *zone,
     const ngx_sio_record_t *record, ngx_sio_target_t *targets,
     const ngx_sio_payload_t *payload);
 
-/*
- * Tells a worker; adds it to the mask of who is to be woken.  The caller holds
- * the lock.
- */
+/* Tells a worker, and notes that it is to be woken.  Wants the lock. */
 void ngx_sio_control_locked(ngx_sio_zone_t *zone, ngx_sio_worker_t worker,
     const ngx_sio_control_t *control, ngx_sio_mask_t *wake);
 

@@ -292,6 +292,10 @@ ngx_sio_poll_answer(ngx_sio_zone_t *zone, ngx_sio_poll_t *poll, uint64_t next)
                                                        poll->noted, next);
         s->rewind = 0;
 
+        /* what comes in one answer is shown, or not, as a whole */
+
+        ngx_sio_recovery_tried_locked(zone->shared, poll->session.cell, next);
+
         if (poll->ping) {
             s->ping_sent = 1;
         }

@@ -33,6 +33,8 @@ typedef struct {
     uint64_t           expires;         /* of it */
     const ngx_sio_marks_t  *marks;      /* likewise, or NULL */
     ngx_uint_t         limit_user;      /* sockets of one user, 0: any */
+    uint64_t           live;            /* WebSocket: its worker has read the
+                                           log up to there */
 
     /* results */
     ngx_sio_ref_t      socket;
@@ -72,15 +74,18 @@ ngx_uint_t ngx_sio_recovery_keeps(ngx_sio_shared_t *sh, uint32_t membership,
  * Moves a socket that waits, or whose old connection seems alive, to a session,
  * which is given nothing of it yet.  Returns NGX_OK, NGX_DECLINED if it cannot
  * be recovered, which is counted by its reason, NGX_ABORT when the session is
- * gone.
+ * gone.  NGX_DONE: the last replay broke off, so that its client holds events
+ * which it has not shown.  It does that at the answer, and is then to come
+ * again with the offset it has come to; the socket waits.
  */
 ngx_int_t ngx_sio_recovery_take(ngx_sio_zone_t *zone,
     ngx_sio_recovery_t *recovery);
 
 /*
- * Begins to give the socket what it has missed.  A polling session gets the
- * answer behind that; for a WebSocket replay notes what there is.  Returns
- * NGX_OK or NGX_ABORT.
+ * The session goes back to what the socket has missed.  One that polls gets the
+ * answer behind that; a WebSocket is then behind, see ngx_sio_behind.h, and the
+ * answer is its worker's.  Notes what the socket listens to.  Returns NGX_OK or
+ * NGX_ABORT.
  */
 ngx_int_t ngx_sio_recovery_finish(ngx_sio_zone_t *zone,
     ngx_sio_recovery_t *recovery, const ngx_sio_payload_t *answer,
@@ -92,6 +97,14 @@ ngx_int_t ngx_sio_recovery_finish(ngx_sio_zone_t *zone,
  */
 uint64_t ngx_sio_recovery_rewound_locked(ngx_sio_zone_t *zone, uint32_t cell,
     uint64_t noted, uint64_t next);
+
+/*
+ * Events are sent to a session that its clients may hold back, because the
+ * answers to their CONNECT are at that position or behind: what a break would
+ * mean is noted for these sockets.  Wants the lock.
+ */
+void ngx_sio_recovery_tried_locked(ngx_sio_shared_t *sh, uint32_t session,
+    uint64_t position);
 
 /*
  * The end of an event's text with its offset, NGX_SIO_STAMP_MAX bytes at most,

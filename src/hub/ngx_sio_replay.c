@@ -20,6 +20,10 @@ static void ngx_sio_replay_add_socket(ngx_sio_replay_t *replay,
     uint32_t socket);
 static void ngx_sio_replay_add(ngx_sio_replay_t *replay, uint32_t kind,
     uint32_t id, uint32_t socket);
+static ngx_int_t ngx_sio_replay_find(const ngx_sio_replay_t *replay,
+    ngx_sio_positions_t *found);
+static void ngx_sio_replay_keep(const ngx_sio_replay_t *replay,
+    const ngx_sio_positions_t *found, ngx_uint_t done);
 static ngx_int_t ngx_sio_replay_collect(const ngx_sio_replay_t *replay,
     ngx_sio_interest_t *interest, ngx_sio_positions_t *positions);
 static uint64_t ngx_sio_replay_start(const ngx_sio_replay_t *replay,
@@ -126,6 +130,7 @@ ngx_sio_replay_begin(ngx_sio_zone_t *zone, uint64_t cursor,
     replay->zone = zone;
     replay->from = cursor;
     replay->to = sio_ring_head(zone->shared->log);
+    replay->ahead = NULL;
     replay->interests = ngx_sio_interests;
     replay->n = 0;
 }
@@ -191,8 +196,67 @@ ngx_sio_replay_run(const ngx_sio_replay_t *replay, ngx_sio_replay_pt handler,
     uint64_t                position, done;
     ngx_int_t               rc;
     ngx_uint_t              i;
-    ngx_sio_positions_t    *positions;
+    ngx_sio_positions_t     found;
     ngx_sio_record_view_t   view;
+
+    if (replay->ahead && replay->ahead->n) {
+        found.elts = replay->ahead->elts + replay->ahead->first;
+        found.n = replay->ahead->n;
+        *next = replay->ahead->to;
+
+    } else {
+        rc = ngx_sio_replay_find(replay, &found);
+        if (rc != NGX_OK) {
+            return rc;
+        }
+
+        *next = replay->to;
+    }
+
+    for (done = 0, i = 0; i < found.n; i++, done = position) {
+        position = found.elts[i] >> 1;
+
+        if (position == done) {
+            continue;
+        }
+
+        if (ngx_sio_log_read(replay->zone, position, &view) != NGX_OK) {
+            return NGX_DECLINED;
+        }
+
+        view.stamped = found.elts[i] & 1;
+
+        if (!ngx_sio_replay_wanted(replay, &view)) {
+            continue;
+        }
+
+        rc = handler(data, &view);
+
+        if (rc == NGX_DONE) {
+            *next = position;
+            ngx_sio_replay_keep(replay, &found, i);
+            return NGX_OK;
+        }
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
+
+    if (replay->ahead) {
+        replay->ahead->n = 0;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_sio_replay_find(const ngx_sio_replay_t *replay, ngx_sio_positions_t *found)
+{
+    ngx_int_t             rc;
+    ngx_uint_t            i;
+    ngx_sio_positions_t  *positions;
 
     positions = &ngx_sio_positions;
     positions->n = 0;
@@ -209,38 +273,48 @@ ngx_sio_replay_run(const ngx_sio_replay_t *replay, ngx_sio_replay_pt handler,
                   ngx_sio_positions_compare);
     }
 
-    *next = replay->to;
+    *found = *positions;
 
-    for (done = 0, i = 0; i < positions->n; i++, done = position) {
-        position = positions->elts[i] >> 1;
+    return NGX_OK;
+}
 
-        if (position == done) {
-            continue;
-        }
 
-        if (ngx_sio_log_read(replay->zone, position, &view) != NGX_OK) {
-            return NGX_DECLINED;
-        }
+/* Without memory for them the next run finds them again. */
 
-        view.stamped = positions->elts[i] & 1;
+static void
+ngx_sio_replay_keep(const ngx_sio_replay_t *replay,
+    const ngx_sio_positions_t *found, ngx_uint_t done)
+{
+    ngx_uint_t        n;
+    ngx_sio_ahead_t  *ahead;
 
-        if (!ngx_sio_replay_wanted(replay, &view)) {
-            continue;
-        }
+    ahead = replay->ahead;
 
-        rc = handler(data, &view);
+    if (ahead == NULL) {
+        return;
+    }
 
-        if (rc == NGX_DONE) {
-            *next = position;
-            return NGX_OK;
-        }
+    if (ahead->n) {
+        ahead->first += done;
+        ahead->n -= done;
+        return;
+    }
 
-        if (rc != NGX_OK) {
-            return rc;
+    n = ngx_min(found->n - done, NGX_SIO_AHEAD_MAX);
+
+    if (ahead->elts == NULL) {
+        ahead->elts = ngx_alloc(NGX_SIO_AHEAD_MAX * sizeof(uint64_t),
+                                replay->zone->log);
+        if (ahead->elts == NULL) {
+            return;
         }
     }
 
-    return NGX_OK;
+    ngx_memcpy(ahead->elts, found->elts + done, n * sizeof(uint64_t));
+    ahead->first = 0;
+    ahead->n = n;
+    ahead->to = n < found->n - done ? found->elts[done + n] >> 1
+                                    : replay->to;
 }
 
 
@@ -269,7 +343,7 @@ ngx_sio_replay_collect(const ngx_sio_replay_t *replay,
 
         if (position < interest->until
             && !(position < interest->resumed
-                 && (view.head.flags & (NGX_SIO_VOLATILE|NGX_SIO_ASKS)))
+                 && (view.head.flags & NGX_SIO_PASSING))
             && ngx_sio_positions_push(positions,
                                       position << 1 | interest->stamped)
                != NGX_OK)

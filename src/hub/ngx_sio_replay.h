@@ -28,11 +28,24 @@ typedef struct {
 } ngx_sio_interest_t;
 
 
+#define NGX_SIO_AHEAD_MAX   4096        /* positions, 32 KB */
+
+
+/* Positions that one run has found for the next ones; zeroed, it is empty. */
+typedef struct {
+    uint64_t               *elts;       /* the caller frees them */
+    ngx_uint_t              first;
+    ngx_uint_t              n;
+    uint64_t                to;         /* there is no other before it */
+} ngx_sio_ahead_t;
+
+
 typedef struct {
     ngx_sio_zone_t         *zone;
     uint64_t                from;       /* records before it are done with */
     uint64_t                to;         /* the head when it was noted */
     uint64_t                writable;   /* volatile records count from here */
+    ngx_sio_ahead_t        *ahead;      /* NULL where a note makes it */
     ngx_sio_interest_t     *interests;  /* valid until the next note */
     ngx_uint_t              n;
 } ngx_sio_replay_t;

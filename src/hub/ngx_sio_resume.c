@@ -7,28 +7,20 @@
 #include "ngx_sio_emit.h"
 #include "ngx_sio_recovery.h"
 #include "ngx_sio_registry.h"
+#include "ngx_sio_resume.h"
 #include "ngx_sio_send.h"
 #include "ngx_sio_test.h"
 #include "ngx_sio_tickets.h"
 
 
-#define NGX_SIO_RECOVERY_CLAIMS  65536  /* bytes: longer ones are refused */
-
-
-static uint32_t ngx_sio_recovery_find(ngx_sio_zone_t *zone,
-    const ngx_sio_recovery_t *r, const ngx_sio_session_t *s);
-static ngx_int_t ngx_sio_recovery_offset(ngx_sio_zone_t *zone,
-    ngx_sio_recovery_t *r);
-static ngx_uint_t ngx_sio_recovery_trusted(ngx_sio_zone_t *zone,
-    const ngx_sio_recovery_t *r, const ngx_sio_socket_t *so);
-static ngx_uint_t ngx_sio_recovery_held(ngx_sio_zone_t *zone, uint32_t cell,
-    uint64_t from);
-static ngx_uint_t ngx_sio_recovery_chain(ngx_sio_zone_t *zone, uint32_t kind,
-    uint32_t id, uint64_t from, ngx_uint_t *left);
 static ngx_int_t ngx_sio_recovery_move(ngx_sio_zone_t *zone,
     ngx_sio_recovery_t *r, uint32_t cell, ngx_sio_mask_t *wake);
 static void ngx_sio_recovery_link(ngx_sio_zone_t *zone, uint32_t cell,
     uint32_t session);
+static ngx_int_t ngx_sio_recovery_settle(ngx_sio_zone_t *zone,
+    ngx_sio_recovery_t *r, uint32_t cell, ngx_sio_mask_t *wake);
+static ngx_int_t ngx_sio_recovery_detach(ngx_sio_zone_t *zone, uint32_t cell,
+    ngx_sio_mask_t *wake);
 static uint32_t ngx_sio_find_recovered(ngx_sio_zone_t *zone, void *data);
 static void ngx_sio_recovery_leave_lost(ngx_sio_shared_t *sh,
     const ngx_sio_recovery_t *r);
@@ -78,12 +70,18 @@ ngx_sio_recovery_take(ngx_sio_zone_t *zone, ngx_sio_recovery_t *r)
         goto done;
     }
 
+    if (zone->shared->sockets[cell].tried == (r->from << 1 | 1)) {
+        rc = ngx_sio_recovery_settle(zone, r, cell, &wake);
+        goto done;
+    }
+
     if (!ngx_sio_recovery_held(zone, cell, r->from)) {
         ngx_sio_stat(zone, recoveries_lapped, 1);
         goto done;
     }
 
-    rc = ngx_sio_recovery_move(zone, r, cell, &wake);
+    rc = ngx_sio_session_crowded(zone->shared, s)
+         ? NGX_DECLINED : ngx_sio_recovery_move(zone, r, cell, &wake);
 
     ngx_sio_stat(zone, recoveries_full, rc != NGX_OK);
 
@@ -97,247 +95,83 @@ done:
 }
 
 
-/* A pid is a secret: equal bytes must not show in the time this takes. */
-
-static uint32_t
-ngx_sio_recovery_find(ngx_sio_zone_t *zone, const ngx_sio_recovery_t *r,
-    const ngx_sio_session_t *s)
-{
-    uint32_t           cell;
-    u_char             pid[NGX_SIO_PID_LEN];
-    ngx_int_t          digit;
-    ngx_uint_t         i, diff;
-    ngx_sio_shared_t  *sh;
-    ngx_sio_socket_t  *so;
-
-    sh = zone->shared;
-
-    if (r->pid.n != NGX_SIO_PID_LEN) {
-        return 0;
-    }
-
-    for (cell = 0, i = NGX_SIO_ID_LEN; i < NGX_SIO_PID_LEN; i++) {
-        digit = r->pid.p[i];
-        digit = digit >= 'a' ? digit - 'a' + 10 : digit - '0';
-        cell = cell * 36 + (uint32_t) digit;
-    }
-
-    if (cell == 0 || cell >= sh->socket_pool.fresh) {
-        return 0;
-    }
-
-    so = &sh->sockets[cell];
-
-    if ((so->state != NGX_SIO_LIVE && so->state != NGX_SIO_WAITING)
-        || so->recovery == 0
-        || (so->state == NGX_SIO_WAITING
-            && so->wait <= (uint64_t) ngx_current_msec)
-        || sh->sessions[so->session].endpoint != s->endpoint
-        || &sh->sessions[so->session] == s
-        || !ngx_sio_string_is(sh, sh->namespaces[so->namespace].name,
-                              r->namespace))
-    {
-        return 0;
-    }
-
-    ngx_memcpy(pid, so->pid, NGX_SIO_ID_LEN);
-    ngx_sio_pid_write(cell, pid);
-
-    for (diff = 0, i = 0; i < NGX_SIO_PID_LEN; i++) {
-        diff |= pid[i] ^ r->pid.p[i];
-    }
-
-    return diff ? 0 : cell;
-}
-
-
-/* Sets from to the position behind the offset, 0 without one. */
+/*
+ * Stock clients keep what comes before the answer to their CONNECT, even over a
+ * break, and remember the offset of what they have shown: the one that they
+ * bring is then older than what they hold, and a replay from it would double
+ * that.
+ */
 
 static ngx_int_t
-ngx_sio_recovery_offset(ngx_sio_zone_t *zone, ngx_sio_recovery_t *r)
+ngx_sio_recovery_settle(ngx_sio_zone_t *zone, ngx_sio_recovery_t *r,
+    uint32_t cell, ngx_sio_mask_t *wake)
 {
-    size_t     i;
-    u_char     c, text[NGX_SIO_OFFSET_LEN + 1];
-    uint64_t   position;
-
-    r->from = 0;
-
-    if (r->offset.n == 0) {
-        return NGX_OK;
-    }
-
-    position = 0;
-
-    for (i = 0; i < r->offset.n; i++) {
-        c = r->offset.p[i];
-
-        if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z'))) {
-            break;
-        }
-
-        if (i >= 6) {
-            position = position * 36 + (c >= 'a' ? c - 'a' + 10 : c - '0');
-        }
-    }
-
-    if (i < r->offset.n || i < 7 || i > NGX_SIO_OFFSET_LEN - 1) {
-        ngx_sio_stat(zone, recoveries_offset, 1);
-        return NGX_DECLINED;
-    }
-
-    (void) ngx_sio_offset_write(zone, position, text);
-
-    if (ngx_memcmp(text, r->offset.p, 6) != 0) {
-        ngx_sio_stat(zone, recoveries_epoch, 1);
-        return NGX_DECLINED;
-    }
-
-    if (position >= sio_ring_head(zone->shared->log)) {
-        ngx_sio_stat(zone, recoveries_offset, 1);
-        return NGX_DECLINED;
-    }
-
-    r->from = position + 1;
-
-    return NGX_OK;
-}
-
-
-/* It is the same user's, whose token is not revoked. */
-
-static ngx_uint_t
-ngx_sio_recovery_trusted(ngx_sio_zone_t *zone, const ngx_sio_recovery_t *r,
-    const ngx_sio_socket_t *so)
-{
-    sio_span_t         text;
-    ngx_sio_marks_t    marks;
-    ngx_sio_shared_t  *sh;
-
-    static u_char      claims[NGX_SIO_RECOVERY_CLAIMS];
-
-    sh = zone->shared;
-
-    if (r->kept) {
-        text.p = claims;
-        text.n = ngx_sio_string_copy(sh, so->claims, claims, sizeof(claims));
-        ngx_sio_marks(text, &marks);
-
-        return (so->expires == 0 || so->expires > (uint64_t) ngx_time())
-               && !ngx_sio_revoked_locked(sh, &marks);
-    }
-
-    return (so->claims != 0) == (r->claims != 0)
-           && so->user == ngx_sio_tally_user(sh, r->namespace, r->user)
-           && !(r->marks && ngx_sio_revoked_locked(sh, r->marks));
-}
-
-
-/* Whether the log has all that was addressed to a socket from there on. */
-
-static ngx_uint_t
-ngx_sio_recovery_held(ngx_sio_zone_t *zone, uint32_t cell, uint64_t from)
-{
-    uint32_t           m;
-    ngx_uint_t         left;
-    ngx_sio_shared_t  *sh;
     ngx_sio_socket_t  *so;
 
-    sh = zone->shared;
-    so = &sh->sockets[cell];
-    left = NGX_SIO_RECOVERY_WALK;
+    so = &zone->shared->sockets[cell];
 
-    if (from < so->kept || from < sh->rebuilt) {
-        return 0;
-    }
-
-    if (from >= sio_ring_tail(sh->log)) {
-        return 1;
-    }
-
-    if (!ngx_sio_recovery_chain(zone, NGX_SIO_TO_NAMESPACE, so->namespace,
-                                from, &left)
-        || !ngx_sio_recovery_chain(zone, NGX_SIO_TO_SOCKET, cell, from, &left))
+    if (so->state == NGX_SIO_LIVE
+        && ngx_sio_recovery_detach(zone, cell, wake) != NGX_OK)
     {
-        return 0;
+        ngx_sio_stat(zone, recoveries_full, 1);
+        return NGX_DECLINED;
     }
 
-    for (m = so->memberships; m; m = sh->memberships[m].next) {
+    so->tried = 0;
+    so->wait = ngx_current_msec + so->recovery;
+    ngx_memcpy(r->id, so->id, NGX_SIO_ID_LEN);
 
-        if (sh->memberships[m].until > from
-            && !ngx_sio_recovery_chain(zone, NGX_SIO_TO_ROOM,
-                                  sh->memberships[m].room,
-                                  ngx_max(from, sh->memberships[m].from),
-                                  &left))
-        {
-            return 0;
-        }
-    }
+    ngx_sio_stat(zone, recoveries_broken, 1);
 
-    return 1;
-}
-
-
-static ngx_uint_t
-ngx_sio_recovery_chain(ngx_sio_zone_t *zone, uint32_t kind, uint32_t id,
-    uint64_t from, ngx_uint_t *left)
-{
-    uint64_t                position;
-    ngx_uint_t              i;
-    ngx_sio_record_view_t   view;
-
-    position = *ngx_sio_target_last(zone->shared, kind, id);
-
-    while (position && position >= from) {
-
-        if ((*left)-- == 0) {
-            *left = 0;
-            return 0;
-        }
-
-        if (ngx_sio_log_read(zone, position, &view) != NGX_OK) {
-            return 0;
-        }
-
-        position = 0;
-
-        for (i = 0; i < view.head.targets; i++) {
-            if (view.targets[i].id == id && view.targets[i].kind == kind) {
-                position = view.targets[i].prev;
-                break;
-            }
-        }
-    }
-
-    return 1;
+    return NGX_DONE;
 }
 
 
 /* An old connection that seems alive is replaced: its client is here. */
 
 static ngx_int_t
+ngx_sio_recovery_detach(ngx_sio_zone_t *zone, uint32_t cell,
+    ngx_sio_mask_t *wake)
+{
+    uint32_t           serial;
+    ngx_sio_shared_t  *sh;
+    ngx_sio_socket_t  *so;
+
+    sh = zone->shared;
+    so = &sh->sockets[cell];
+    serial = so->serial;
+
+    ngx_sio_session_replace_locked(zone, so->session, wake);
+
+    if (so->state != NGX_SIO_WAITING || so->serial != serial) {
+        return NGX_DECLINED;
+    }
+
+    /* what its old worker still does for it is void */
+
+    ngx_sio_tickets_abandon_locked(sh, cell);
+    so->serial = ++sh->serial;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
 ngx_sio_recovery_move(ngx_sio_zone_t *zone, ngx_sio_recovery_t *r,
     uint32_t cell, ngx_sio_mask_t *wake)
 {
-    uint32_t           old, id;
+    uint32_t           old;
     ngx_sio_shared_t  *sh;
     ngx_sio_socket_t  *so;
 
     sh = zone->shared;
     so = &sh->sockets[cell];
     old = so->session;
-    id = so->serial;
 
-    if (so->state == NGX_SIO_LIVE) {
-        ngx_sio_session_replace_locked(zone, old, wake);
-
-        if (so->state != NGX_SIO_WAITING || so->serial != id) {
-            return NGX_DECLINED;
-        }
-
-        /* what its old worker still does for it is void */
-
-        ngx_sio_tickets_abandon_locked(sh, cell);
-        so->serial = ++sh->serial;
+    if (so->state == NGX_SIO_LIVE
+        && ngx_sio_recovery_detach(zone, cell, wake) != NGX_OK)
+    {
+        return NGX_DECLINED;
     }
 
     if (ngx_sio_tally_add(sh, so->user, r->limit_user) != NGX_OK) {
@@ -452,16 +286,18 @@ ngx_sio_recovery_finish(ngx_sio_zone_t *zone, ngx_sio_recovery_t *r,
 
         ngx_sio_recovery_leave_lost(sh, r);
         so->resumed = sio_ring_head(sh->log);
+        so->tried = 0;
 
-        if (sh->sessions[cell].transport == NGX_SIO_POLLING) {
-            ngx_sio_recovery_rewind(sh, r);
-            so->start = r->from;
-            (void) ngx_sio_session_send_locked(zone, cell, answer, &wake);
+        ngx_sio_recovery_rewind(sh, r);
+        so->start = r->from;
+        ngx_sio_replay_socket_locked(zone, r->socket.cell, r->from, replay);
 
-        } else {
-            so->start = r->from;
-            ngx_sio_replay_socket_locked(zone, r->socket.cell, r->from,
-                                         replay);
+        if (sh->sessions[cell].transport == NGX_SIO_POLLING
+            && ngx_sio_session_send_locked(zone, cell, answer, &wake)
+               == NGX_OK)
+        {
+            so->resumed = sh->sessions[cell].last;
+            so->tried = r->from << 1;
         }
 
         ngx_sio_stat(zone, recoveries, 1);
@@ -510,6 +346,12 @@ ngx_sio_recovery_rewind(ngx_sio_shared_t *sh, const ngx_sio_recovery_t *r)
 
     s = &sh->sessions[r->session.cell];
     cursor = s->answering ? &s->answering : &s->cursor;
+
+    if (s->transport == NGX_SIO_WEBSOCKET && !s->lagging) {
+        s->cursor = r->live;
+        ngx_sio_test_point();
+        s->lagging = 1;
+    }
 
     if (s->poll && s->answering == 0
         && (s->rewind == 0 || r->from < s->rewind))
@@ -565,4 +407,23 @@ ngx_sio_recovery_rewound_locked(ngx_sio_zone_t *zone, uint32_t cell,
     ngx_sio_recovery_start(zone->shared, cell, noted, next);
 
     return rewind;
+}
+
+
+void
+ngx_sio_recovery_tried_locked(ngx_sio_shared_t *sh, uint32_t session,
+    uint64_t position)
+{
+    uint32_t           socket;
+    ngx_sio_socket_t  *so;
+
+    socket = sh->sessions[session].sockets;
+
+    for ( /* void */ ; socket; socket = so->sibling) {
+        so = &sh->sockets[socket];
+
+        if (so->tried && so->resumed >= position) {
+            so->tried |= 1;
+        }
+    }
 }

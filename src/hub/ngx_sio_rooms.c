@@ -311,10 +311,10 @@ ngx_sio_rooms_leave_locked(ngx_sio_change_t *change, ngx_sio_mask_t *wake)
 
     ngx_sio_session_sweep_locked(change->zone, so->session);
 
-    if (s->transport == NGX_SIO_POLLING
+    if ((s->transport == NGX_SIO_POLLING || s->lagging)
         && ngx_sio_session_closed(sh, s) > NGX_SIO_MEMBERSHIPS_CLOSED)
     {
-        /* a client that changes rooms and does not poll: it is too slow */
+        /* a client that changes rooms and does not read: it is too slow */
         ngx_sio_stat(change->zone, slow_closed, 1);
         ngx_sio_session_kick_locked(change->zone, so->session, 30000, wake);
     }

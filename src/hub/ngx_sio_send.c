@@ -101,6 +101,7 @@ ngx_sio_send_locked(ngx_sio_zone_t *zone, ngx_sio_target_t *target,
 
     } else {
         record.type = NGX_SIO_RECORD_EVENT;
+        record.flags = NGX_SIO_ANSWERS;
         session = zone->shared->sockets[target->id].session;
     }
 

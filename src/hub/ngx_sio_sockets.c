@@ -15,8 +15,6 @@
 #include "ngx_sio_test.h"
 
 
-static ngx_uint_t ngx_sio_session_crowded(ngx_sio_shared_t *sh,
-    ngx_sio_session_t *s);
 static ngx_int_t ngx_sio_socket_count(ngx_sio_shared_t *sh,
     ngx_sio_socket_t *so, const ngx_sio_connect_t *connect);
 static ngx_int_t ngx_sio_socket_fill(ngx_sio_shared_t *sh,
@@ -26,7 +24,7 @@ static ngx_int_t ngx_sio_socket_enter(ngx_sio_zone_t *zone, uint32_t cell,
 static ngx_uint_t ngx_sio_session_in(ngx_sio_shared_t *sh,
     ngx_sio_session_t *s, sio_span_t namespace);
 static void ngx_sio_socket_tell(ngx_sio_zone_t *zone, uint32_t cell,
-    ngx_sio_mask_t *wake);
+    ngx_uint_t answered, ngx_sio_mask_t *wake);
 static uint32_t ngx_sio_namespace_limited(ngx_sio_shared_t *sh,
     sio_span_t name, ngx_uint_t limit);
 static void ngx_sio_namespace_left(ngx_sio_shared_t *sh, uint32_t cell);
@@ -118,9 +116,10 @@ static ngx_int_t
 ngx_sio_socket_enter(ngx_sio_zone_t *zone, uint32_t cell,
     ngx_sio_connect_t *connect, ngx_sio_mask_t *wake)
 {
-    ngx_sio_shared_t  *sh;
-    ngx_sio_socket_t  *so;
-    ngx_sio_change_t   change;
+    ngx_sio_shared_t   *sh;
+    ngx_sio_socket_t   *so;
+    ngx_sio_change_t    change;
+    ngx_sio_session_t  *s;
 
     sh = zone->shared;
     so = &sh->sockets[cell];
@@ -154,20 +153,23 @@ ngx_sio_socket_enter(ngx_sio_zone_t *zone, uint32_t cell,
         return NGX_DECLINED;
     }
 
-    if (sh->sessions[so->session].transport == NGX_SIO_POLLING) {
+    s = &sh->sessions[so->session];
+    connect->answered = s->transport == NGX_SIO_POLLING || s->lagging;
+
+    if (connect->answered) {
         (void) ngx_sio_session_send_locked(zone, so->session,
                                            &connect->answer, wake);
     }
 
     so->from = sio_ring_head(sh->log);
     connect->from = so->from;
-    sh->sessions[so->session].connect_due = 0;
+    s->connect_due = 0;
 
     so->notice.state = connect->notice ? NGX_SIO_NOTICE_WANTED
                                  : NGX_SIO_NOTICE_NONE;
 
     if (connect->tell) {
-        ngx_sio_socket_tell(zone, cell, wake);
+        ngx_sio_socket_tell(zone, cell, connect->answered, wake);
     }
 
     so->announce = connect->announce;
@@ -182,7 +184,7 @@ ngx_sio_socket_enter(ngx_sio_zone_t *zone, uint32_t cell,
 
 static void
 ngx_sio_socket_tell(ngx_sio_zone_t *zone, uint32_t cell,
-    ngx_sio_mask_t *wake)
+    ngx_uint_t answered, ngx_sio_mask_t *wake)
 {
     ngx_sio_socket_t   *so;
     ngx_sio_control_t   control;
@@ -198,6 +200,7 @@ ngx_sio_socket_tell(ngx_sio_zone_t *zone, uint32_t cell,
     ngx_memzero(&control, sizeof(ngx_sio_control_t));
 
     control.op = NGX_SIO_CTL_CONNECTED;
+    control.room = answered;
     control.session.cell = so->session;
     control.session.serial = s->serial;
     control.socket.cell = cell;
@@ -229,9 +232,7 @@ ngx_sio_session_in(ngx_sio_shared_t *sh, ngx_sio_session_t *s,
 }
 
 
-/* A client that connects, disconnects and does not poll keeps its cells. */
-
-static ngx_uint_t
+ngx_uint_t
 ngx_sio_session_crowded(ngx_sio_shared_t *sh, ngx_sio_session_t *s)
 {
     uint32_t    socket;
@@ -494,7 +495,7 @@ ngx_sio_membership_free_locked(ngx_sio_zone_t *zone, uint32_t cell)
 
 /*
  * A WebSocket's worker calls this when it has given the client what was due,
- * so only a polling session's closed cells are waited for.
+ * so only closed cells of a session that reads from a cursor are waited for.
  */
 
 void
@@ -509,8 +510,8 @@ ngx_sio_session_sweep_locked(ngx_sio_zone_t *zone, uint32_t cell)
 
     sh = zone->shared;
     s = &sh->sessions[cell];
-    cursor = s->transport == NGX_SIO_WEBSOCKET ? NGX_SIO_FOREVER - 1
-                                               : s->cursor;
+    cursor = s->transport == NGX_SIO_WEBSOCKET && !s->lagging
+             ? NGX_SIO_FOREVER - 1 : s->cursor;
     slink = &s->sockets;
 
     while ((socket = *slink) != 0) {

@@ -29,7 +29,7 @@ typedef struct {
     u_char             pid[NGX_SIO_PID_LEN];    /* the cell is filled in */
     const sio_span_t  *rooms;           /* joined in the same step */
     ngx_uint_t         nrooms;
-    ngx_sio_payload_t  answer;          /* for a polling session */
+    ngx_sio_payload_t  answer;          /* for who reads from a cursor */
     ngx_uint_t         tell;            /* a WebSocket's worker, too; and the
                                            namespace is entered once only */
 
@@ -40,19 +40,27 @@ typedef struct {
     uint64_t           from;            /* where in the log it begins */
     ngx_sio_meter_t    meter;           /* what is used up already */
     ngx_uint_t         revoked;         /* declined, because the token is */
+    ngx_uint_t         answered;        /* by a record of the log */
 } ngx_sio_connect_t;
 
 
 /*
- * Connects a session to a namespace and its rooms.  A polling session is sent
- * the answer in the same step, so that nothing of the namespace comes before
- * it.  Returns NGX_OK, NGX_DECLINED when there is no room for it or its token
- * is revoked, NGX_BUSY when its user has too many, NGX_ABORT when the session
- * is gone, NGX_DONE when it is in the namespace already, which is looked at
- * only if `tell` is set.
+ * Connects a session to a namespace and its rooms.  One that reads from a
+ * cursor is sent the answer in the same step, so that nothing of the namespace
+ * comes before it.  Returns NGX_OK, NGX_DECLINED when there is no room for it
+ * or its token is revoked, NGX_BUSY when its user has too many, NGX_ABORT when
+ * the session is gone, NGX_DONE when it is in the namespace already, which is
+ * looked at only if `tell` is set.
  */
 ngx_int_t ngx_sio_socket_open(ngx_sio_zone_t *zone,
     ngx_sio_connect_t *connect);
+
+/*
+ * Whether a session may have no more sockets.  Closed ones count: a client that
+ * connects, disconnects and does not read keeps its cells.  Wants the lock.
+ */
+ngx_uint_t ngx_sio_session_crowded(ngx_sio_shared_t *sh,
+    ngx_sio_session_t *s);
 
 /* Takes a socket out of its namespace and rooms; harmless when it is gone. */
 void ngx_sio_socket_close(ngx_sio_zone_t *zone, ngx_sio_ref_t socket,

@@ -73,6 +73,7 @@ const ngx_sio_stat_t  ngx_sio_stat_names[] = {
     NGX_SIO_STAT(recoveries_lapped),
     NGX_SIO_STAT(recoveries_token),
     NGX_SIO_STAT(recoveries_full),
+    NGX_SIO_STAT(recoveries_broken),
     NGX_SIO_STAT(waits_over),
     NGX_SIO_STAT(waits_given_up),
     NGX_SIO_STAT(rebuilds),

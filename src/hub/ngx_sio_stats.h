@@ -71,6 +71,7 @@ typedef struct {
     ngx_atomic_t   recoveries_lapped;   /* the log holds no longer */
     ngx_atomic_t   recoveries_token;    /* another user's, revoked */
     ngx_atomic_t   recoveries_full;     /* no room, over limits */
+    ngx_atomic_t   recoveries_broken;   /* the last one was: told to retry */
     ngx_atomic_t   waits_over;          /* of clients that did not */
     ngx_atomic_t   waits_given_up;      /* for want of cells */
     ngx_atomic_t   rebuilds;            /* of the registry */

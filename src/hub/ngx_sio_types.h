@@ -59,7 +59,8 @@ typedef struct {
     uint32_t           timeout;         /* pingTimeout, ms */
     uint32_t           poll_token;
     uint32_t           post_token;
-    uint16_t           attachments;     /* of a client's packet, to come */
+    uint8_t            attachments;     /* of a client's packet, to come */
+    uint8_t            lagging;         /* a WebSocket that reads from cursor */
     uint8_t            left;            /* has left a namespace before */
     uint8_t            reason;          /* ngx_sio_reason_t, why it ends */
     uint32_t           kept;            /* block: of that packet, or 0 */

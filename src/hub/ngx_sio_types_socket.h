@@ -79,6 +79,9 @@ typedef struct {
     uint64_t           start;           /* its session gets it from here */
     uint64_t           resumed;         /* where its client was told so */
     uint64_t           kept;            /* from here all of it is known */
+    uint64_t           tried;           /* shifted: from where it was recovered
+                                           last; bit 0: events went out that
+                                           its client may have not shown */
 } ngx_sio_socket_t;
 
 

@@ -144,6 +144,7 @@ ngx_sio_probe_upgrade(ngx_sio_zone_t *zone, ngx_sio_ref_t session,
         s->poll = 0;
         s->answering = 0;
         s->transport = NGX_SIO_WEBSOCKET;
+        s->lagging = 1;
         s->probe = NGX_SIO_PROBE_NONE;
         ngx_sio_session_wakes_locked(zone, cell, ngx_sio_self);
 
@@ -154,7 +155,6 @@ ngx_sio_probe_upgrade(ngx_sio_zone_t *zone, ngx_sio_ref_t session,
         upgrade->connected = s->connect_due == 0;
 
         ngx_sio_replay_note_locked(zone, cell, s->cursor, replay);
-        replay->writable = replay->to;
     }
 
     ngx_sio_unlock(zone);
