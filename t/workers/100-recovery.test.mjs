@@ -5,6 +5,8 @@
  */
 
 import assert from 'node:assert/strict';
+import events from 'node:events';
+import net from 'node:net';
 import { after, afterEach, before, describe, test } from 'node:test';
 
 import { client, closeAll, connect, connected, emitAck, once }
@@ -49,6 +51,46 @@ function journal(socket) {
     socket.on('n', (...args) => got.push(args[0]));
 
     return got;
+}
+
+
+/*
+ * A proxy that cuts the client off after `left` frames that begin with text,
+ * shorter than 126 bytes, have passed.  Endless at first, and afterwards.
+ */
+async function breaking(port, text) {
+    const proxy = { left: Infinity };
+
+    proxy.broken = new Promise((resolve) => { proxy.tell = resolve; });
+    proxy.server = net.createServer((socket) => {
+        const upstream = net.connect(port, '127.0.0.1');
+
+        socket.pipe(upstream);
+        socket.on('error', () => {});
+        upstream.on('error', () => {});
+        upstream.on('close', () => socket.end());
+        upstream.on('data', (data) => {
+            let at = -1;
+
+            while ((at = data.indexOf(text, at + 1)) !== -1) {
+                if (proxy.left-- === 0) {
+                    proxy.left = Infinity;
+                    socket.end(data.subarray(0, at - 2));
+                    upstream.destroy();
+                    proxy.tell();
+                    return;
+                }
+            }
+
+            socket.write(data);
+        });
+    });
+
+    proxy.server.listen(0, '127.0.0.1');
+    await events.once(proxy.server, 'listening');
+    proxy.url = `http://127.0.0.1:${proxy.server.address().port}`;
+
+    return proxy;
 }
 
 
@@ -138,29 +180,23 @@ run('the stock client', {}, (state) => {
     });
 
     test('a connection that breaks again amidst what was missed', async () => {
-        const socket = await connect(state.nginx, { mode: 'websocket' });
+        const proxy = await breaking(state.nginx.port, '42["n"');
+        const socket = await connect(proxy.url, { mode: 'websocket' });
         const got = journal(socket);
 
         await lose(socket);
-        await publish(0, 3, {});
+        await publish(0, 4, {});
 
-        let events = 0;
-        const broken = new Promise((resolve) => {
-            socket.io.on('packet', (p) => {
-                if (p.type === 2 && ++events === 2) {
-                    queueMicrotask(() => socket.io.engine.close());
-                    resolve();
-                }
-            });
-        });
-
+        proxy.left = 2;
         socket.connect();
-        await broken;
-        await until(() => !socket.connected, 'it is cut off');
+        await proxy.broken;
+        await until(() => !socket.io.engine || socket.io.engine.readyState
+                          === 'closed', 'it is cut off');
         await back(socket);
-        await publish(3, 4, {});
-        await until(() => got.includes(3), 'the last one');
-        assert.deepEqual(got, numbers(0, 4));
+        await publish(4, 5, {});
+        await until(() => got.includes(4), 'the last one');
+        proxy.server.close();
+        assert.deepEqual(got, numbers(0, 5));
     });
 
     test('a volatile event that ends in a string', async () => {
