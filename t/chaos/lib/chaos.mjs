@@ -3,6 +3,7 @@
  * Returns what was counted, and says it in one line.
  */
 
+import { createRequire } from 'node:module';
 import os from 'node:os';
 import { Worker } from 'node:worker_threads';
 
@@ -20,6 +21,14 @@ const LEAN = ['polling', 'websocket'];
 
 /* The longest a client stays away, and then it has to come back. */
 const RETURN = 8000 + PATIENCE * 6;
+
+const STOCK_VERSION = createRequire(import.meta.url)(
+    'socket.io-client/package.json').version;
+
+const VERSIONS = () => [
+    `nginx ${/nginx\/(\S+)/.exec(nginxVersion())?.[1]}`,
+    `Node.js ${process.versions.node}`, `socket.io-client ${STOCK_VERSION}`,
+    `${os.cpus().length} CPUs for all`].join(', ');
 
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -114,27 +123,27 @@ function summed(answers) {
 }
 
 
-function line(options, sum, publisher, trouble) {
+function line(options, sum, publisher, trouble, counters) {
     const { counts, totals, latency, live } = sum;
-    const version = /nginx\/(\S+)/.exec(nginxVersion())?.[1];
+    const ms = (of) => `p50 ${of.quantile(0.5)} ms, p99 ${of.quantile(0.99)} ms`;
+    const cuts = Object.entries(trouble.cuts ?? {})
+        .map(([mode, n]) => `${n} ${mode}`).join(', ');
 
     return [
-        `${new Date().toISOString().slice(0, 10)}, nginx ${version}, `
-        + `Node.js ${process.versions.node}, ${os.cpus().length} CPUs`,
-        `${options.seconds} s, ${options.clients} clients, `
+        `${new Date().toISOString().slice(0, 10)}, ${VERSIONS()}`,
+        `${Math.round(options.seconds)} s, ${options.clients} clients, `
         + `${WORKERS} workers, ${publisher.published} events`,
-        trouble.cuts ? `cuts ${JSON.stringify(trouble.cuts)}`
-            : `${trouble.kills} kills, ${trouble.reloads} reloads`,
+        cuts ? `cuts: ${cuts}`
+             : `${trouble.kills} kills (${counters.rebuilds} within the lock), `
+               + `${trouble.reloads} reloads`,
         `${totals.connects - options.clients} reconnections, `
-        + `${totals.recovered} recovered, ${totals.anew} anew`,
-        `${publisher.repeats} repeated POSTs, `
-        + `${publisher.duplicates} were duplicates`,
+        + `${totals.recovered} recovered`,
+        `${publisher.repeats} repeated POSTs, ${publisher.duplicates} of what `
+        + 'had been published',
         `${counts.deliveries} deliveries: ${counts.missing} missing, `
         + `${counts.duplicated} duplicated, `
         + `${counts.disordered} out of order`,
-        `latency p50 ${latency.quantile(0.5)} ms, `
-        + `p99 ${latency.quantile(0.99)} ms, while connected `
-        + `p50 ${live.quantile(0.5)} ms, p99 ${live.quantile(0.99)} ms`,
+        `latency ${ms(latency)}, while connected ${ms(live)}`,
     ].join('; ');
 }
 
@@ -187,5 +196,5 @@ async function run(nginx, options) {
              reasons: sum.reasons, cuts: trouble.cuts, kills: trouble.kills,
              reloads: trouble.reloads, published: publisher.published,
              faults: [...sum.totals.faults, ...publisher.refused],
-             line: line(options, sum, publisher, trouble) };
+             line: line(options, sum, publisher, trouble, counters) };
 }
