@@ -19,6 +19,8 @@ const THREADS = 2;
 const STOCK = ['polling', 'websocket', 'upgrade'];
 const LEAN = ['polling', 'websocket'];
 
+const JOINED = 60000 + PATIENCE * 10;
+
 /* The longest a client stays away, and then it has to come back. */
 const RETURN = 8000 + PATIENCE * 6;
 
@@ -48,6 +50,16 @@ function plan({ clients, witnesses, rooms }, target) {
                       localAddress: `127.1.${i >> 8}.${i & 255}` },
         };
     });
+}
+
+
+function within(promise, ms, what) {
+    let timer;
+    const late = new Promise((_resolve, reject) => {
+        timer = setTimeout(() => reject(new Error(`${what}: ${ms} ms`)), ms);
+    });
+
+    return Promise.race([promise, late]).finally(() => clearTimeout(timer));
 }
 
 
@@ -175,7 +187,7 @@ async function run(nginx, options) {
     const threads = new Threads(plan(options, target), started);
 
     publisher.start();
-    await threads.joined;
+    await within(threads.joined, JOINED, 'not all have joined');
 
     const trouble = new Trouble(nginx, options);
 
