@@ -66,7 +66,6 @@ typedef enum {
     NGX_HTTP_SIO_API_NOT_IMPLEMENTED,
     NGX_HTTP_SIO_API_TOO_MANY_ACKS,
     NGX_HTTP_SIO_API_DRAINING,
-    NGX_HTTP_SIO_API_NO_ANSWER,
     NGX_HTTP_SIO_API_FULL
 } ngx_http_sio_api_reason_t;
 
@@ -74,8 +73,6 @@ typedef enum {
 typedef struct {
     ngx_http_sio_api_reason_t   reason;
     const char                 *message;
-    ngx_uint_t                  missing;    /* nodes that have not answered */
-    ngx_uint_t                  cluster;    /* NGX_SIO_CLUSTER_... */
     size_t                      path_len;
     u_char                      path[256];  /* JSON, without the quotes */
 } ngx_http_sio_api_error_t;
@@ -131,7 +128,7 @@ extern ngx_module_t  ngx_socketio_api_module;
 /* The content handler of `socketio_api`. */
 ngx_int_t ngx_http_sio_api_handler(ngx_http_request_t *r);
 
-/* Has a waiting operation stepped soon. */
+/* Has an operation stepped soon, if it waits; else nothing happens. */
 void ngx_http_sio_api_wake(ngx_http_sio_api_op_t *op);
 
 /* The operation with that name, NULL if there is none. */

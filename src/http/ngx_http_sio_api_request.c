@@ -364,7 +364,11 @@ ngx_http_sio_api_wake(ngx_http_sio_api_op_t *op)
 
     ctx = ngx_http_get_module_ctx(op->request, ngx_socketio_api_module);
 
-    ngx_post_event(&ctx->event, &ngx_posted_events);
+    /* who has not waited yet is in its first step, which looks by itself */
+
+    if (ctx->suspended) {
+        ngx_post_event(&ctx->event, &ngx_posted_events);
+    }
 }
 
 
