@@ -10,6 +10,7 @@ import net from 'node:net';
 import { after, before, describe, test } from 'node:test';
 
 import { closeAll, connect } from '../lib/client.mjs';
+import { REORDERS } from '../lib/faults.mjs';
 import { PATIENCE, startNginx, testConfig, until } from '../lib/nginx.mjs';
 import { Polling, TRANSPORTS, openSession, request } from '../lib/raw.mjs';
 
@@ -727,7 +728,8 @@ run('workers that die and leave', { workers: 2 }, (state) => {
         list.forEach((session) => session.close());
     });
 
-    test('a worker that leaves asks nobody', async () => {
+    /* nginx itself wants to send "100 Continue" at one blow */
+    test('a worker that leaves asks nobody', { skip: REORDERS }, async () => {
         const { nginx } = state;
 
         for (const [more, status] of [[{ ack: {} }, 503], [{}, 200]]) {
