@@ -206,19 +206,10 @@ ngx_sio_cluster_tell(ngx_sio_zone_t *zone, sio_span_t namespace,
 
 
 void
-ngx_sio_cluster_message(ngx_sio_cluster_t *cl, ngx_uint_t pattern,
-    sio_span_t channel, sio_span_t payload)
+ngx_sio_cluster_message(ngx_sio_cluster_t *cl, sio_span_t channel,
+    sio_span_t payload)
 {
     sio_span_t  rest;
-
-    if (!pattern) {
-
-        if (ngx_sio_cluster_after(cl, channel, "-nginx#").n) {
-            ngx_sio_cluster_private(cl, payload);
-        }
-
-        return;
-    }
 
     rest = ngx_sio_cluster_after(cl, channel, "#");
 
@@ -232,6 +223,11 @@ ngx_sio_cluster_message(ngx_sio_cluster_t *cl, ngx_uint_t pattern,
     if (rest.n) {
         rest.n--;
         ngx_sio_cluster_request(cl, rest, payload);
+        return;
+    }
+
+    if (ngx_sio_cluster_after(cl, channel, "-nginx#").n) {
+        ngx_sio_cluster_private(cl, payload);
     }
 }
 

@@ -454,6 +454,12 @@ ngx_sio_dispatch_refuse(ngx_sio_peer_t *peer,
         ngx_sio_limit_refused(peer->reader->zone, peer->session, conf);
     }
 
+    ngx_sio_stat(peer->reader->zone, connects_refused, 1);
+
+    if (!ngx_sio_limit_tells(peer)) {
+        return;
+    }
+
     ngx_memzero(&none, sizeof(sio_span_t));
     ngx_memzero(&payload, sizeof(ngx_sio_payload_t));
 
@@ -470,8 +476,6 @@ ngx_sio_dispatch_refuse(ngx_sio_peer_t *peer,
     payload.text[1] = sio_span("{\"message\":\"");
     payload.text[2] = message;
     payload.text[3] = sio_span("\"}");
-
-    ngx_sio_stat(peer->reader->zone, connects_refused, 1);
 
     ngx_sio_peer_send(peer, &payload);
 

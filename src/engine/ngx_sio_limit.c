@@ -19,6 +19,9 @@
  */
 #define NGX_SIO_LIMIT_REFUSALS  100
 
+/* Buckets of what other refusals they are told of; a power of two. */
+#define NGX_SIO_LIMIT_CLIENTS   256
+
 
 static void ngx_sio_limit_log(ngx_sio_presence_t *presence);
 static ngx_uint_t ngx_sio_limit_told(ngx_sio_presence_t *presence);
@@ -97,8 +100,38 @@ ngx_sio_limit_told(ngx_sio_presence_t *presence)
     rate = presence->conf->limit_events;
     rate.burst += NGX_SIO_LIMIT_REFUSALS;
 
-    return sio_bucket_take(&presence->meter.refusals, &rate,
-                           ngx_current_msec);
+    if (sio_bucket_take(&presence->meter.refusals, &rate, ngx_current_msec)) {
+        return 1;
+    }
+
+    ngx_sio_stat(presence->peer->reader->zone, refusals_untold, 1);
+
+    return 0;
+}
+
+
+ngx_uint_t
+ngx_sio_limit_tells(const ngx_sio_peer_t *peer)
+{
+    ngx_uint_t               i;
+
+    static sio_bucket_t      buckets[NGX_SIO_LIMIT_CLIENTS];
+    static const sio_rate_t  rate = { NGX_SIO_LIMIT_REFUSALS * 1000,
+                                      NGX_SIO_LIMIT_REFUSALS - 1 };
+
+    if (peer->kind == NGX_SIO_PEER_WEBSOCKET) {
+        return 1;
+    }
+
+    i = peer->session.cell & (NGX_SIO_LIMIT_CLIENTS - 1);
+
+    if (sio_bucket_take(&buckets[i], &rate, ngx_current_msec)) {
+        return 1;
+    }
+
+    ngx_sio_stat(peer->reader->zone, refusals_untold, 1);
+
+    return 0;
 }
 
 

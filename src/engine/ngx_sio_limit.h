@@ -33,6 +33,13 @@ ngx_int_t ngx_sio_limit_connect(const ngx_sio_peer_t *peer,
 void ngx_sio_limit_refused(ngx_sio_zone_t *zone, ngx_sio_ref_t session,
     const ngx_sio_namespace_conf_t *conf);
 
+/*
+ * Whether a client may be told of a refusal.  A WebSocket's always is; those of
+ * polling sessions are records of the log, so that each has 100 a second of
+ * each worker.
+ */
+ngx_uint_t ngx_sio_limit_tells(const ngx_sio_peer_t *peer);
+
 /* Gives what a POST has used up back to its sockets.  Wants the lock. */
 void ngx_sio_limit_save_locked(ngx_sio_peer_t *peer);
 

@@ -7,6 +7,7 @@
 
 #include "ngx_sio_auth.h"
 #include "ngx_sio_denied.h"
+#include "ngx_sio_limit.h"
 #include "ngx_sio_membership.h"
 #include "ngx_sio_request.h"
 #include "ngx_sio_rooms.h"
@@ -42,7 +43,7 @@ static ngx_int_t ngx_sio_membership_deny(ngx_sio_presence_t *presence,
 static ngx_int_t ngx_sio_membership_refuse(ngx_sio_presence_t *presence,
     ngx_sio_request_t *request, sio_span_t error);
 static ngx_int_t ngx_sio_membership_answer(ngx_sio_presence_t *presence,
-    ngx_sio_request_t *request, sio_span_t head, ngx_uint_t event);
+    ngx_sio_request_t *request, sio_span_t head, ngx_uint_t refusal);
 
 
 void
@@ -471,17 +472,21 @@ ngx_sio_membership_refuse(ngx_sio_presence_t *presence,
 
 static ngx_int_t
 ngx_sio_membership_answer(ngx_sio_presence_t *presence,
-    ngx_sio_request_t *request, sio_span_t text, ngx_uint_t event)
+    ngx_sio_request_t *request, sio_span_t text, ngx_uint_t refusal)
 {
     u_char              head[NGX_SIO_NAMESPACE_NAME_MAX + SIO_ACK_ID_MAX + 8];
     ngx_uint_t          type;
     sio_span_t          name;
     ngx_sio_payload_t   payload;
 
+    if (refusal && !ngx_sio_limit_tells(presence->peer)) {
+        return NGX_OK;
+    }
+
     if (request->id.n) {
         type = SIO_ACK;
 
-    } else if (event) {
+    } else if (refusal) {
         type = SIO_EVENT;
 
     } else {

@@ -6,6 +6,7 @@
  */
 
 #include "ngx_sio_forward.h"
+#include "ngx_sio_limit.h"
 #include "ngx_sio_membership.h"
 #include "ngx_sio_on.h"
 #include "ngx_sio_rates.h"
@@ -113,7 +114,7 @@ ngx_sio_on_limit(ngx_sio_event_t *event)
     ngx_sio_stat(event->presence->peer->reader->zone, rules_limited, 1);
     ngx_sio_on_log(event->rule);
 
-    ngx_sio_on_answer(event, sio_span("[{\"ok\":false,"
+    ngx_sio_on_refuse(event, sio_span("[{\"ok\":false,"
                                       "\"error\":\"Rate limit exceeded\"}]"));
     return NGX_BUSY;
 }
@@ -161,6 +162,15 @@ ngx_sio_on_log(const ngx_sio_event_rule_t *rule)
                       "socketio client is over \"limit=\" of socketio_on "
                       "\"%V\": %ui events were refused by such limits since "
                       "the last message of this kind", &rule->pattern.text, n);
+    }
+}
+
+
+void
+ngx_sio_on_refuse(ngx_sio_event_t *event, sio_span_t json)
+{
+    if (event->packet->id.n && ngx_sio_limit_tells(event->presence->peer)) {
+        ngx_sio_on_answer(event, json);
     }
 }
 

@@ -23,5 +23,8 @@ ngx_int_t ngx_sio_on_event(ngx_sio_event_t *event);
  */
 void ngx_sio_on_answer(ngx_sio_event_t *event, sio_span_t json);
 
+/* The same for a refusal: without one if the client has had too many. */
+void ngx_sio_on_refuse(ngx_sio_event_t *event, sio_span_t json);
+
 
 #endif /* _NGX_SIO_ON_H_INCLUDED_ */

@@ -14,6 +14,7 @@
 #define NGX_SIO_FLUSH_PEERS    1024     /* likewise */
 
 
+static void ngx_sio_reader_tell(ngx_sio_reader_t *reader);
 static ngx_int_t ngx_sio_reader_step(ngx_sio_reader_t *reader);
 static void ngx_sio_reader_event(ngx_sio_reader_t *reader,
     const ngx_sio_record_view_t *view);
@@ -26,6 +27,8 @@ static void ngx_sio_reader_direct(ngx_sio_reader_t *reader,
     const ngx_sio_record_view_t *view);
 static ngx_sio_frame_t *ngx_sio_reader_frame(ngx_sio_reader_t *reader,
     const ngx_sio_record_view_t *view, ngx_uint_t encoding);
+static void ngx_sio_reader_lapped(ngx_sio_reader_t *reader);
+static void ngx_sio_reader_starved(ngx_sio_reader_t *reader);
 static void ngx_sio_reader_overrun(ngx_sio_reader_t *reader);
 static void ngx_sio_reader_turn(ngx_event_t *ev);
 static ngx_uint_t ngx_sio_reader_flush(ngx_sio_reader_t *reader);
@@ -63,6 +66,7 @@ ngx_sio_reader_init(ngx_sio_zone_t *zone)
     reader->zone = zone;
     reader->cursor = sio_ring_head(zone->shared->log);
     zone->reader = reader;
+    ngx_sio_reader_tell(reader);
 
     reader->next = ngx_sio_readers;
     ngx_sio_readers = reader;
@@ -78,12 +82,24 @@ ngx_sio_reader_drain(ngx_sio_reader_t *reader)
 
     for (n = 0; n < NGX_SIO_DRAIN_RECORDS; n++) {
         if (ngx_sio_reader_step(reader) != NGX_OK) {
+            ngx_sio_reader_tell(reader);
             return;
         }
     }
 
+    ngx_sio_reader_tell(reader);
+
     /* more to read, but others have to have their turn */
     ngx_sio_reader_post(reader);
+}
+
+
+/* For status, which shows who lags behind. */
+
+static void
+ngx_sio_reader_tell(ngx_sio_reader_t *reader)
+{
+    reader->zone->shared->read[ngx_sio_self] = reader->cursor + 1;
 }
 
 
@@ -111,7 +127,7 @@ ngx_sio_reader_step(ngx_sio_reader_t *reader)
     }
 
     if (rc == NGX_DECLINED) {
-        ngx_sio_reader_overrun(reader);
+        ngx_sio_reader_lapped(reader);
         return NGX_DONE;
     }
 
@@ -333,25 +349,20 @@ ngx_sio_reader_frame(ngx_sio_reader_t *reader,
 
     frame = ngx_sio_frame_record(reader->zone, view, encoding, &lapped);
 
-    if (frame == NULL) {
-        ngx_sio_reader_overrun(reader);
+    if (frame == NULL && lapped) {
+        ngx_sio_reader_lapped(reader);
+
+    } else if (frame == NULL) {
+        ngx_sio_reader_starved(reader);
     }
 
     return frame;
 }
 
 
-/*
- * What was lost concerns an unknown part of this worker's peers, so all of them
- * have to come back; the same where memory for a frame is short.
- */
-
 static void
-ngx_sio_reader_overrun(ngx_sio_reader_t *reader)
+ngx_sio_reader_lapped(ngx_sio_reader_t *reader)
 {
-    ngx_uint_t    kind;
-    ngx_queue_t  *q, *next;
-
     ngx_sio_stat(reader->zone, overruns, 1);
 
     ngx_sio_log_seldom(NGX_LOG_ERR, ngx_cycle->log,
@@ -359,6 +370,36 @@ ngx_sio_reader_overrun(ngx_sio_reader_t *reader)
                        "\"%V\", its %ui WebSockets are closed: a larger "
                        "log= would help",
                        &reader->zone->name, reader->n[NGX_SIO_PEER_WEBSOCKET]);
+
+    ngx_sio_reader_overrun(reader);
+}
+
+
+static void
+ngx_sio_reader_starved(ngx_sio_reader_t *reader)
+{
+    ngx_sio_stat(reader->zone, memory_failed, 1);
+
+    ngx_sio_log_seldom(NGX_LOG_ERR, ngx_cycle->log,
+                       "this worker had no memory for an event of "
+                       "socketio_zone \"%V\", its %ui WebSockets are closed: "
+                       "the machine, or what limits nginx, has too little",
+                       &reader->zone->name, reader->n[NGX_SIO_PEER_WEBSOCKET]);
+
+    ngx_sio_reader_overrun(reader);
+}
+
+
+/*
+ * What was lost concerns an unknown part of this worker's peers, so all of them
+ * have to come back.
+ */
+
+static void
+ngx_sio_reader_overrun(ngx_sio_reader_t *reader)
+{
+    ngx_uint_t    kind;
+    ngx_queue_t  *q, *next;
 
     reader->cursor = sio_ring_head(reader->zone->shared->log);
 

@@ -8,6 +8,7 @@
 #include "ngx_sio_auth.h"
 #include "ngx_sio_data.h"
 #include "ngx_sio_denied.h"
+#include "ngx_sio_limit.h"
 #include "ngx_sio_membership.h"
 #include "ngx_sio_refresh.h"
 #include "ngx_sio_renew.h"
@@ -351,7 +352,7 @@ ngx_sio_refresh_answer(ngx_sio_presence_t *presence, sio_span_t id,
     sio_span_t          name;
     ngx_sio_payload_t   payload;
 
-    if (id.n == 0 && error == NULL) {
+    if (error == NULL ? id.n == 0 : !ngx_sio_limit_tells(presence->peer)) {
         return;
     }
 

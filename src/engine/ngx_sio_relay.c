@@ -280,7 +280,7 @@ ngx_sio_relay_refuse(ngx_sio_event_t *event, ngx_int_t why)
     ngx_sio_denied(peer->reader->zone, peer->session, event->presence,
                    &denial);
 
-    ngx_sio_on_answer(event, large
+    ngx_sio_on_refuse(event, large
                       ? sio_span("[{\"ok\":false,"
                                  "\"error\":\"Payload too large\"}]")
                       : sio_span("[{\"ok\":false,\"error\":\"Forbidden\"}]"));

@@ -203,6 +203,7 @@ ngx_sio_worker_move_peers(ngx_sio_reader_t *reader, ngx_uint_t kind,
 
     for ( /* void */ ; n && !ngx_queue_empty(&reader->all[kind]); n--) {
         q = ngx_queue_head(&reader->all[kind]);
+        ngx_sio_stat(reader->zone, moved, 1);
         ngx_sio_peer_close(ngx_queue_data(q, ngx_sio_peer_t, queue),
                            NGX_SIO_END_RESTART);
     }

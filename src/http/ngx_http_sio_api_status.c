@@ -1,7 +1,7 @@
 
 /*
- * GET status: what operators ask of a zone.  The sessions are counted in a walk
- * without the lock, some in each turn of the event loop.
+ * GET status: what operators ask of a zone.  Sessions and sockets are counted
+ * in walks without the lock, some in each turn of the event loop.
  */
 
 #include "ngx_http_sio_api_args.h"
@@ -9,20 +9,28 @@
 #include "ngx_http_sio_api_operations.h"
 
 
-#define NGX_HTTP_SIO_API_SESSIONS  65536    /* sessions in one turn */
+#define NGX_HTTP_SIO_API_CELLS  65536       /* in one turn */
 
 
 typedef struct {
-    uint32_t           next;
+    uint32_t           session;             /* the next to be looked at */
+    uint32_t           socket;
     ngx_uint_t         polling;
     ngx_uint_t         websocket;
+    ngx_uint_t         connected;
+    ngx_uint_t         waiting;
 } ngx_http_sio_api_status_t;
 
 
+static ngx_uint_t ngx_http_sio_api_status_sessions(ngx_sio_shared_t *sh,
+    ngx_http_sio_api_status_t *st);
+static ngx_uint_t ngx_http_sio_api_status_sockets(ngx_sio_shared_t *sh,
+    ngx_http_sio_api_status_t *st);
 static ngx_int_t ngx_http_sio_api_status_answer(ngx_http_sio_api_op_t *op);
 static u_char *ngx_http_sio_api_status_pools(ngx_sio_shared_t *sh, u_char *p);
 static u_char *ngx_http_sio_api_status_log(ngx_sio_zone_t *zone, u_char *p);
-static u_char *ngx_http_sio_api_status_workers(u_char *p);
+static u_char *ngx_http_sio_api_status_workers(ngx_sio_shared_t *sh,
+    u_char *p);
 static u_char *ngx_http_sio_api_status_counters(ngx_sio_shared_t *sh,
     u_char *p);
 
@@ -42,21 +50,38 @@ ngx_http_sio_api_status(ngx_http_sio_api_op_t *op)
 ngx_int_t
 ngx_http_sio_api_status_step(ngx_http_sio_api_op_t *op)
 {
-    uint32_t                    last;
     ngx_sio_shared_t           *sh;
-    ngx_sio_session_t          *session;
     ngx_http_sio_api_status_t  *st;
 
     st = op->state;
     sh = op->zone->shared;
 
+    if (ngx_http_sio_api_status_sessions(sh, st)
+        || ngx_http_sio_api_status_sockets(sh, st))
+    {
+        return NGX_AGAIN;
+    }
+
+    return ngx_http_sio_api_status_answer(op);
+}
+
+
+/* Returns whether there are more; cell 0 is never used. */
+
+static ngx_uint_t
+ngx_http_sio_api_status_sessions(ngx_sio_shared_t *sh,
+    ngx_http_sio_api_status_t *st)
+{
+    uint32_t            last;
+    ngx_sio_session_t  *session;
+
     last = sh->session_pool.fresh;
-    last = ngx_min(last, st->next + NGX_HTTP_SIO_API_SESSIONS);
+    last = ngx_min(last, st->session + NGX_HTTP_SIO_API_CELLS);
 
-    for ( /* void */ ; st->next < last; st->next++) {
-        session = &sh->sessions[st->next];
+    for ( /* void */ ; st->session < last; st->session++) {
+        session = &sh->sessions[st->session];
 
-        if (st->next == 0 || session->state != NGX_SIO_LIVE) {
+        if (st->session == 0 || session->state != NGX_SIO_LIVE) {
             continue;
         }
 
@@ -68,11 +93,27 @@ ngx_http_sio_api_status_step(ngx_http_sio_api_op_t *op)
         }
     }
 
-    if (last < sh->session_pool.fresh) {
-        return NGX_AGAIN;
+    return last < sh->session_pool.fresh;
+}
+
+
+static ngx_uint_t
+ngx_http_sio_api_status_sockets(ngx_sio_shared_t *sh,
+    ngx_http_sio_api_status_t *st)
+{
+    uint32_t  last, state;
+
+    last = sh->socket_pool.fresh;
+    last = ngx_min(last, st->socket + NGX_HTTP_SIO_API_CELLS);
+
+    for ( /* void */ ; st->socket < last; st->socket++) {
+        state = st->socket ? sh->sockets[st->socket].state : NGX_SIO_FREE;
+
+        st->connected += state == NGX_SIO_LIVE;
+        st->waiting += state == NGX_SIO_WAITING;
     }
 
-    return ngx_http_sio_api_status_answer(op);
+    return last < sh->socket_pool.fresh;
 }
 
 
@@ -102,10 +143,13 @@ ngx_http_sio_api_status_answer(ngx_http_sio_api_op_t *op)
     p = ngx_sprintf(p, "\"sessions\":{\"polling\":%ui,\"websocket\":%ui},",
                     st->polling, st->websocket);
 
+    p = ngx_sprintf(p, "\"sockets\":{\"connected\":%ui,\"waiting\":%ui},",
+                    st->connected, st->waiting);
+
     p = ngx_http_sio_api_status_pools(zone->shared, p);
     p = ngx_http_sio_api_status_log(zone, p);
     p = ngx_sio_cluster_status(zone, p);
-    p = ngx_http_sio_api_status_workers(p);
+    p = ngx_http_sio_api_status_workers(zone->shared, p);
     p = ngx_http_sio_api_status_counters(zone->shared, p);
 
     *p++ = '}';
@@ -122,8 +166,6 @@ ngx_http_sio_api_status_pools(ngx_sio_shared_t *sh, u_char *p)
     const ngx_sio_pool_t  *pool;
 
     p = ngx_sprintf(p, "\"memory\":{");
-
-    /* cell 0 is never used */
 
     for (name = ngx_sio_pool_names; name->name.len; name++) {
         pool = (ngx_sio_pool_t *) ((u_char *) sh + name->offset);
@@ -162,8 +204,9 @@ ngx_http_sio_api_status_log(ngx_sio_zone_t *zone, u_char *p)
 
 
 static u_char *
-ngx_http_sio_api_status_workers(u_char *p)
+ngx_http_sio_api_status_workers(ngx_sio_shared_t *sh, u_char *p)
 {
+    uint64_t         read, head;
     ngx_uint_t       i, n;
     ngx_sio_slot_t  *slot;
 
@@ -177,11 +220,23 @@ ngx_http_sio_api_status_workers(u_char *p)
         }
 
         p = ngx_sprintf(p, "%s{\"slot\":%ui,\"pid\":%uA,\"draining\":%s,"
-                        "\"started\":%uA}", n++ ? "," : "", i, slot->pid,
+                        "\"started\":%uA", n++ ? "," : "", i, slot->pid,
                         slot->draining ? "true" : "false", slot->started);
+
+        /* the head is read last, as it moves on */
+
+        read = sh->read[i];
+        head = sio_ring_head(sh->log) + 1;
+
+        if (read) {
+            p = ngx_sprintf(p, ",\"lag\":%uL", head > read ? head - read : 0);
+        }
+
+        *p++ = '}';
     }
 
-    return ngx_sprintf(p, "],");
+    return ngx_sprintf(p, "],\"slots\":{\"used\":%ui,\"size\":%ui},", n,
+                       (ngx_uint_t) NGX_SIO_SLOTS);
 }
 
 

@@ -9,6 +9,17 @@
 #include "ngx_sio_test.h"
 
 
+/* with the lock held; test builds want to see slices of small strings */
+#if (NGX_SIO_TEST)
+#define NGX_SIO_SCRAP_BLOCKS  4
+#else
+#define NGX_SIO_SCRAP_BLOCKS  256
+#endif
+
+
+static uint32_t ngx_sio_string_slice(ngx_sio_shared_t *sh, uint32_t block);
+
+
 /* Cells that were never used are not on the free list: they cost no page. */
 
 uint32_t
@@ -167,6 +178,12 @@ ngx_sio_string_store(ngx_sio_shared_t *sh, sio_span_t text, uint32_t *block)
     *block = 0;
     link = block;
 
+    if (sh->block_pool.free == 0
+        && sh->block_pool.fresh == sh->block_pool.size)
+    {
+        (void) ngx_sio_scraps_free(sh);
+    }
+
     while (text.n > 0) {
         cell = ngx_sio_take(sh, block, ngx_sio_block_t);
 
@@ -204,6 +221,69 @@ ngx_sio_string_free(ngx_sio_shared_t *sh, uint32_t block)
         sh->blocks[block].n = 0;
         ngx_sio_give(sh, block, ngx_sio_block_t, block);
     }
+}
+
+
+/* The last block of a string's first slice. */
+
+static uint32_t
+ngx_sio_string_slice(ngx_sio_shared_t *sh, uint32_t block)
+{
+    ngx_uint_t  i;
+
+    for (i = 1; i < NGX_SIO_SCRAP_BLOCKS && sh->blocks[block].next; i++) {
+        block = sh->blocks[block].next;
+    }
+
+    return block;
+}
+
+
+/* Scraps are strings whose first blocks have the next one as their data. */
+
+void
+ngx_sio_string_scrap(ngx_sio_shared_t *sh, uint32_t block)
+{
+    if (block == 0 || sh->blocks[ngx_sio_string_slice(sh, block)].next == 0) {
+        ngx_sio_string_free(sh, block);
+        return;
+    }
+
+    ngx_memcpy(sh->blocks[block].data, &sh->scraps, sizeof(uint32_t));
+    ngx_sio_test_point();
+    sh->scraps = block;
+}
+
+
+ngx_uint_t
+ngx_sio_scraps_free(ngx_sio_shared_t *sh)
+{
+    uint32_t  block, last, rest;
+
+    block = sh->scraps;
+
+    if (block == 0) {
+        return 0;
+    }
+
+    last = ngx_sio_string_slice(sh, block);
+    rest = sh->blocks[last].next;
+
+    if (rest) {
+        ngx_memcpy(sh->blocks[rest].data, sh->blocks[block].data,
+                   sizeof(uint32_t));
+        sh->scraps = rest;
+
+    } else {
+        ngx_memcpy(&sh->scraps, sh->blocks[block].data, sizeof(uint32_t));
+    }
+
+    ngx_sio_test_point();
+
+    sh->blocks[last].next = 0;
+    ngx_sio_string_free(sh, block);
+
+    return sh->scraps != 0;
 }
 
 

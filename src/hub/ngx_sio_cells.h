@@ -63,6 +63,15 @@ ngx_int_t ngx_sio_string_store(ngx_sio_shared_t *sh, sio_span_t text,
 /* Gives a string's blocks back. */
 void ngx_sio_string_free(ngx_sio_shared_t *sh, uint32_t block);
 
+/*
+ * The same for one of any length: what is more than one hold of the lock should
+ * give back is left for ngx_sio_scraps_free().
+ */
+void ngx_sio_string_scrap(ngx_sio_shared_t *sh, uint32_t block);
+
+/* Gives back some of what is left; returns whether there is more. */
+ngx_uint_t ngx_sio_scraps_free(ngx_sio_shared_t *sh);
+
 /* Bytes of a string. */
 size_t ngx_sio_string_size(ngx_sio_shared_t *sh, uint32_t block);
 

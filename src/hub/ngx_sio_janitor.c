@@ -16,6 +16,7 @@
 
 #define NGX_SIO_JANITOR_ROUND  250      /* ms */
 #define NGX_SIO_JANITOR_SLICE  8192     /* cells, or an eighth of the zone */
+#define NGX_SIO_JANITOR_SCRAPS 128      /* holds of the lock in a round */
 
 
 static void ngx_sio_janitor_reap(const ngx_array_t *zones,
@@ -28,6 +29,7 @@ static void ngx_sio_janitor_expire(ngx_sio_zone_t *zone);
 static ngx_uint_t ngx_sio_janitor_expired(ngx_sio_session_t *s);
 static void ngx_sio_janitor_tokens(ngx_sio_zone_t *zone);
 static ngx_uint_t ngx_sio_janitor_token_out(ngx_sio_socket_t *so);
+static void ngx_sio_janitor_scraps(ngx_sio_zone_t *zone);
 
 
 void
@@ -67,6 +69,7 @@ ngx_sio_janitor(const ngx_array_t *zones)
         ngx_sio_janitor_expire(zone[i]);
         ngx_sio_janitor_tokens(zone[i]);
         (void) ngx_sio_revoke_expire(zone[i]);
+        ngx_sio_janitor_scraps(zone[i]);
     }
 }
 
@@ -89,6 +92,8 @@ ngx_sio_janitor_reap(const ngx_array_t *zones, ngx_sio_worker_t dead)
         ngx_sio_asks_orphans(zone[i], dead);
         ngx_sio_mask_clear(&zone[i]->shared->parked, slot);
 
+        zone[i]->shared->read[slot] = 0;
+
         stats = zone[i]->shared->stats;
         from = (ngx_atomic_t *) &stats[slot];
         to = (ngx_atomic_t *) &stats[NGX_SIO_SLOTS];
@@ -97,7 +102,6 @@ ngx_sio_janitor_reap(const ngx_array_t *zones, ngx_sio_worker_t dead)
             (void) ngx_atomic_fetch_add(&to[n], from[n]);
             from[n] = 0;
         }
-
     }
 
     /* with many sessions this takes so long that another worker helps */
@@ -130,6 +134,7 @@ ngx_sio_janitor_leave(const ngx_array_t *zones)
         ngx_sio_janitor_orphans(zone[i], ngx_sio_self_worker);
         ngx_sio_asks_orphans(zone[i], ngx_sio_self_worker);
         ngx_sio_mask_clear(&zone[i]->shared->parked, ngx_sio_self);
+        zone[i]->shared->read[ngx_sio_self] = 0;
     }
 }
 
@@ -325,4 +330,19 @@ ngx_sio_janitor_token_out(ngx_sio_socket_t *so)
 {
     return so->state == NGX_SIO_LIVE
            && so->expires && so->expires <= (uint64_t) ngx_time();
+}
+
+
+/* What sessions with large packets have left behind. */
+
+static void
+ngx_sio_janitor_scraps(ngx_sio_zone_t *zone)
+{
+    ngx_uint_t  n;
+
+    for (n = 0; n < NGX_SIO_JANITOR_SCRAPS && zone->shared->scraps; n++) {
+        ngx_sio_lock(zone);
+        (void) ngx_sio_scraps_free(zone->shared);
+        ngx_sio_unlock(zone);
+    }
 }

@@ -125,6 +125,8 @@ ngx_sio_kept_append_locked(ngx_sio_kept_t *kept, sio_span_t text)
     sh = kept->zone->shared;
     s = ngx_sio_kept_session_locked(kept);
 
+    (void) ngx_sio_scraps_free(sh);
+
     if (s == NULL || (kept->tail != 0) != (s->kept != 0)) {
         return NGX_ABORT;
     }

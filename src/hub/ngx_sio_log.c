@@ -44,7 +44,7 @@ ngx_sio_log_append_locked(ngx_sio_zone_t *zone, const ngx_sio_record_t *record,
 {
     u_char            *p;
     size_t             length, n;
-    uint64_t          *last;
+    uint64_t          *last, quarter;
     ngx_uint_t         i;
     ngx_time_t        *tp;
     ngx_sio_record_t  *r;
@@ -83,6 +83,14 @@ ngx_sio_log_append_locked(ngx_sio_zone_t *zone, const ngx_sio_record_t *record,
     ngx_sio_test_point();
     sio_ring_commit(zone->shared->log, &r->ring);
     ngx_sio_test_point();
+
+    quarter = zone->shared->log->size / 4;
+
+    if (sio_ring_head(zone->shared->log) / quarter
+        != r->ring.position / quarter)
+    {
+        zone->crossed = 1;
+    }
 
     for (i = 0; i < record->targets; i++) {
         last = ngx_sio_target_last(zone->shared, targets[i].kind,

@@ -69,6 +69,7 @@ ngx_sio_rebuild(ngx_sio_zone_t *zone)
 
     /* strings are reached from their owners, so owners come first */
 
+    sh->scraps = 0;
     ngx_sio_rebuild_blocks(sh);
 
     ngx_sio_rebuild_pool(&sh->session_pool, (u_char *) sh->sessions,

@@ -405,17 +405,26 @@ ngx_sio_session_free_locked(ngx_sio_zone_t *zone, uint32_t cell)
 
     ngx_sio_string_free(sh, s->handshake);
     ngx_sio_string_free(sh, s->token);
-    ngx_sio_string_free(sh, s->kept);
+    ngx_sio_string_scrap(sh, s->kept);
     ngx_sio_session_cell_free(sh, cell);
 }
 
 
-/* One that only waits for its client's last poll is counted no longer. */
+/*
+ * One that only waits for its client's last poll is counted no longer, and what
+ * was kept for its next POST is not needed.
+ */
 
 static void
 ngx_sio_session_ended(ngx_sio_shared_t *sh, ngx_sio_session_t *s)
 {
+    uint32_t  kept;
+
     if (s->state == NGX_SIO_LIVE) {
+        kept = s->kept;
+        s->kept = 0;
+        ngx_sio_string_scrap(sh, kept);
+
         ngx_sio_tally_drop(sh, ngx_sio_tally_endpoint(sh, s->endpoint));
         ngx_sio_tally_drop(sh, s->address);
     }

@@ -73,6 +73,7 @@ typedef struct {
     uint32_t               outbox_first;    /* (derived) notices that are */
     uint32_t               outbox_last;     /* (derived) due: sockets */
     uint32_t               notices;     /* (derived) with those being told */
+    uint32_t               scraps;      /* (derived) blocks to be given back */
     ngx_atomic_t           dirty;       /* pid of who changes it right now */
     ngx_sio_mask_t         parked;      /* (atomic) workers with parked polls */
     ngx_atomic_t           leader;      /* (atomic) who listens to the bus */
@@ -116,6 +117,9 @@ typedef struct {
     uint32_t              *revocation_hash;
 
     ngx_sio_stats_t       *stats;       /* (atomic) NGX_SIO_SLOTS + 1 of them */
+    ngx_atomic_t           read[NGX_SIO_SLOTS];  /* (atomic) 1 + the position
+                                           that a worker has read up to, 0:
+                                           none reads this zone */
     sio_ring_t            *log;
 } ngx_sio_shared_t;
 

@@ -34,6 +34,7 @@ const ngx_sio_stat_t  ngx_sio_stat_names[] = {
     NGX_SIO_STAT(relays),
     NGX_SIO_STAT(relays_refused),
     NGX_SIO_STAT(rules_limited),
+    NGX_SIO_STAT(refusals_untold),
     NGX_SIO_STAT(publishes),
     NGX_SIO_STAT(records),
     NGX_SIO_STAT(deliveries),
@@ -44,6 +45,7 @@ const ngx_sio_stat_t  ngx_sio_stat_names[] = {
     NGX_SIO_STAT(acks_dropped),
     NGX_SIO_STAT(slow_closed),
     NGX_SIO_STAT(overruns),
+    NGX_SIO_STAT(memory_failed),
     NGX_SIO_STAT(pings_timed_out),
     NGX_SIO_STAT(protocol_errors),
     NGX_SIO_STAT(sessions_refused),
@@ -76,6 +78,7 @@ const ngx_sio_stat_t  ngx_sio_stat_names[] = {
     NGX_SIO_STAT(recoveries_broken),
     NGX_SIO_STAT(waits_over),
     NGX_SIO_STAT(waits_given_up),
+    NGX_SIO_STAT(moved),
     NGX_SIO_STAT(rebuilds),
     NGX_SIO_STAT(workers_reaped),
     { ngx_null_string, 0 }

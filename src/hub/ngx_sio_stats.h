@@ -32,6 +32,7 @@ typedef struct {
     ngx_atomic_t   relays;              /* client events passed on */
     ngx_atomic_t   relays_refused;
     ngx_atomic_t   rules_limited;       /* events over limit= of their rule */
+    ngx_atomic_t   refusals_untold;     /* too many for the log */
     ngx_atomic_t   publishes;           /* emits accepted */
     ngx_atomic_t   records;             /* appended to the log */
     ngx_atomic_t   deliveries;          /* of events, to sockets */
@@ -42,6 +43,7 @@ typedef struct {
     ngx_atomic_t   acks_dropped;        /* that nobody waits for */
     ngx_atomic_t   slow_closed;         /* over socketio_send_buffer */
     ngx_atomic_t   overruns;            /* readers lapped by the log */
+    ngx_atomic_t   memory_failed;       /* readers without it for a frame */
     ngx_atomic_t   pings_timed_out;
     ngx_atomic_t   protocol_errors;     /* malformed packets and frames */
     ngx_atomic_t   sessions_refused;    /* handshakes without room for them */
@@ -74,6 +76,7 @@ typedef struct {
     ngx_atomic_t   recoveries_broken;   /* the last one was: told to retry */
     ngx_atomic_t   waits_over;          /* of clients that did not */
     ngx_atomic_t   waits_given_up;      /* for want of cells */
+    ngx_atomic_t   moved;               /* closed as their worker left */
     ngx_atomic_t   rebuilds;            /* of the registry */
     ngx_atomic_t   workers_reaped;
 } ngx_sio_stats_t;

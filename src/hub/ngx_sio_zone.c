@@ -46,6 +46,7 @@ static void ngx_sio_zone_carve_api(ngx_sio_zone_t *zone, u_char **p);
 static void ngx_sio_zone_pool(ngx_sio_pool_t *pool, uint32_t size);
 static void *ngx_sio_zone_take(u_char **p, size_t n);
 static void ngx_sio_lock_wait(ngx_sio_zone_t *zone);
+static void ngx_sio_zone_wake(ngx_sio_zone_t *zone);
 
 
 static u_char      ngx_sio_entropy[1024];
@@ -360,11 +361,14 @@ ngx_sio_lock_wait(ngx_sio_zone_t *zone)
 void
 ngx_sio_unlock(ngx_sio_zone_t *zone)
 {
+    ngx_uint_t             crossed;
     const ngx_sio_pool_t  *lacking;
 
     ngx_sio_test_point();
 
     lacking = ngx_sio_lacked();
+    crossed = zone->crossed;
+    zone->crossed = 0;
 
     ngx_memory_barrier();
     zone->shared->dirty = 0;
@@ -373,6 +377,34 @@ ngx_sio_unlock(ngx_sio_zone_t *zone)
     if (lacking) {
         ngx_sio_lack_log(zone, lacking);
     }
+
+    if (crossed) {
+        ngx_sio_zone_wake(zone);
+    }
+}
+
+
+/* Workers that records are not for would be lapped before their next tick. */
+
+static void
+ngx_sio_zone_wake(ngx_sio_zone_t *zone)
+{
+    uint64_t         head, read;
+    ngx_uint_t       i;
+    ngx_sio_mask_t   wake;
+
+    ngx_memzero(&wake, sizeof(ngx_sio_mask_t));
+    head = sio_ring_head(zone->shared->log);
+
+    for (i = 0; i < NGX_SIO_SLOTS; i++) {
+        read = zone->shared->read[i];
+
+        if (read && head > read + zone->shared->log->size / 8) {
+            ngx_sio_mask_set(&wake, i);
+        }
+    }
+
+    ngx_sio_wake(&wake);
 }
 
 

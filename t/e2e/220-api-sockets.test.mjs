@@ -369,6 +369,16 @@ function suite(workers) {
             const text = JSON.stringify(await nginx.status());
 
             assert.ok(!text.includes(session.sid), 'a sid is a key');
+
+            const { sockets, workers, slots, log } = await nginx.status();
+
+            assert.equal(sockets.connected, before.sockets.connected + 1);
+            assert.equal(sockets.waiting, 0);
+            assert.equal(slots.used, workers.length);
+            assert.equal(slots.size, 128);
+            assert.ok(workers.every((w) => w.lag >= 0 && w.lag <= log.size));
+            await until(async () => (await nginx.status()).workers
+                .every((w) => w.lag === 0), 'all is read');
             await close(session);
         });
     });

@@ -744,3 +744,59 @@ run('socketio_limit_connects', {
         await leave(state.nginx, open);
     });
 });
+
+
+/* Without any limit of events: what is refused must not fill the log. */
+run('refusals', {
+    workers: 2,
+    location: 'socketio_room ok:*; socketio_on no relay room=never;',
+}, (state) => {
+    const flood = (n) => Array.from({ length: n }, (_, i) => [
+        `42${i}["join","no"]`, `42${i}["no"]`, `40/nowhere${i},`,
+    ][i % 3]);
+
+    /* Answers until the ack of a join that is allowed. */
+    async function answers(session) {
+        let n = 0;
+
+        for ( ;; ) {
+            const packet = String(await session.recv());
+
+            if (packet.startsWith('43999')) {
+                return n;
+            }
+
+            n += packet !== '2';
+        }
+    }
+
+    test('a polling client is told of 100 a second by a worker', async () => {
+        const { refusals_untold: before } = await state.counters();
+        const session = await state.open('polling');
+
+        await session.connect();
+
+        const start = Date.now();
+
+        await session.send(...flood(900), '42999["join","ok:1"]');
+
+        const n = await answers(session);
+        const most = 100 + (Date.now() - start) / 10;
+
+        assert.ok(n >= 100 && n <= most, `${n} answers, ${most} at most`);
+        assert.equal((await state.counters()).refusals_untold - before,
+                     900 - n);
+        await session.close();
+    });
+
+    test('a WebSocket of all, since nobody else pays', async () => {
+        const { refusals_untold: before } = await state.counters();
+        const session = await state.open('websocket');
+
+        await session.connect();
+        await session.send(...flood(900), '42999["join","ok:1"]');
+        assert.equal(await answers(session), 900);
+        assert.equal((await state.counters()).refusals_untold, before);
+        await session.close();
+    });
+});

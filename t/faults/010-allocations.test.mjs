@@ -11,7 +11,8 @@ import { test } from 'node:test';
 
 import { SEED } from '../lib/faults.mjs';
 import { PATIENCE, startNginx } from '../lib/nginx.mjs';
-import { openSession, TRANSPORTS } from '../lib/raw.mjs';
+import { Polling, TRANSPORTS, WebSocketRaw, openSession }
+    from '../lib/raw.mjs';
 import { SECRET, inSeconds, token } from '../lib/tokens.mjs';
 import { Crowd, options, startAnswering } from '../soak/lib/crowd.mjs';
 import { closeMembers } from '../workers/lib/member.mjs';
@@ -96,3 +97,51 @@ for (const plan of ['alloc=5', 'alloc=30', 'alloc=100,bound=512']) {
         }
     });
 }
+
+
+/*
+ * Base64 makes the frame larger than what the publisher needs: it alone fails.
+ * Nobody knows by then for whom the frame would have been.
+ */
+test('an event that a worker has no memory for', async () => {
+    const nginx = await startNginx({
+        faults: 'alloc=1000,bound=400000', expectEmerg: true,
+        zone: 'zone=app:4m log=4m',
+        api: 'client_max_body_size 1m; client_body_buffer_size 1m;',
+    });
+
+    try {
+        const publish = (bytes) => nginx.publish({
+            event: 'e', data: { _placeholder: true, num: 0 },
+            attachments: [Buffer.alloc(bytes).toString('base64')] });
+        const old = await WebSocketRaw.open(nginx.url, { query: { b64: 1 } });
+        const polling = await Polling.open(nginx.url);
+
+        await old.connect();
+        await polling.connect();
+        await publish(100);
+        assert.match(await old.recv(), /^451-/);
+        await old.recv();
+        await publish(200000);
+        assert.equal(await old.end(), 1012);
+
+        const { counters } = await nginx.status();
+
+        assert.equal(counters.memory_failed, 1);
+        assert.equal(counters.overruns, 0);
+        assert.match(nginx.logs(), /had no memory for an event of socketio_zone/);
+        assert.ok(!/lapped/.test(nginx.logs()));
+
+        const next = await WebSocketRaw.open(nginx.url);
+
+        await next.connect();
+        nginx.faults.stop();
+        await publish(200000);
+        assert.match(await next.recv(), /^451-/);
+        next.close();
+        await polling.close();
+
+    } finally {
+        await nginx.stop();
+    }
+});

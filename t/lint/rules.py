@@ -307,6 +307,28 @@ def documented(text):
     return found
 
 
+def counters(top):
+    """What status shows is described in docs/operations.md, and no more."""
+    table, page = 'src/hub/ngx_sio_stats.c', 'docs/operations.md'
+
+    if not os.path.exists(os.path.join(top, table)):
+        return
+
+    text = source.read(top, page) \
+        if os.path.exists(os.path.join(top, page)) else ''
+    part = re.search(r'^### Counters$(.*?)^##', text, re.S | re.M)
+    rows = re.findall(r'^\| (`.*?) \|', part[1] if part else '', re.M)
+    told = {name for row in rows for name in re.findall(r'`(\w+)`', row)}
+    names = re.findall(r'NGX_SIO_STAT\((\w+)\),', source.read(top, table))
+
+    for name in names:
+        if name not in told:
+            yield table, 0, f'{name}: say in {page} what it counts'
+
+    for name in sorted(told - set(names)):
+        yield page, 0, f'{name}: there is no such counter'
+
+
 def commits(top):
     """Subjects of the last commits: "Area: what changed"."""
     if not os.path.exists(os.path.join(top, '.git')) \
@@ -393,4 +415,5 @@ def proto(top):
                    'mem*, str*: no heap, clock, I/O')
 
 
-RULES = [layers, style, prototypes, directives, commits, names, proto]
+RULES = [layers, style, prototypes, directives, counters, commits, names,
+         proto]

@@ -10,6 +10,8 @@ DOC = '## socketio_a\n\nSyntax: x\nDefault: y\nContext: z\n'
 TABLE = ('static ngx_command_t  ngx_http_sio_c[] = {\n\n'
          '    { ngx_string("socketio_a"),\n      0 },\n\n'
          '      ngx_null_command\n};\n')
+STATS = '    NGX_SIO_STAT(a),\n    NGX_SIO_STAT(b),\n'
+COUNTERS = '### Counters\n\n| `a`, `b` | both | |\n\n## More\n\n| `d` |\n'
 
 SAMPLES = [
     ('layers', {'src/proto/sio_a.h': '#include <stdint.h>\n',
@@ -68,6 +70,13 @@ SAMPLES = [
     ('directives', {'src/http/ngx_http_sio_a.c': TABLE}, ['describe it']),
     ('directives', {'docs/directives.md': DOC.replace('Default', 'D')},
      ['no table', 'state its Default']),
+
+    ('counters', {'src/hub/ngx_sio_stats.c': STATS,
+                  'docs/operations.md': COUNTERS}, []),
+    ('counters', {'src/hub/ngx_sio_stats.c': STATS}, ['a: say', 'b: say']),
+    ('counters', {'src/hub/ngx_sio_stats.c': STATS,
+                  'docs/operations.md': COUNTERS.replace('`b`', '`c`')},
+     ['b: say', 'c: there is no']),
 
     ('names', {'README.md': 'see $(TOP)/' 'work/x and network/' 'work/\n'}, []),
     ('names', {'README.md': 'see /' 'work/x\n', 'a': '.' 'library/x\n',

@@ -18,7 +18,7 @@ const BINARY = process.env.TEST_NGINX_BINARY_ECHO;
 const skip = MODULE === undefined ? 'TEST_NGINX_MODULE_ECHO is not set' : false;
 
 const STEP = Number(process.env.DIE_STEP ?? 5);
-const POINTS = 1000;
+const POINTS = 2000;
 const user = (more) => token({ sub: 'user', exp: inSeconds(3600), ...more });
 const USER = user();
 
@@ -101,6 +101,15 @@ async function live(nginx) {
             await session.send(Buffer.alloc(200, 'x'));
             await session.send(Buffer.alloc(200, 'y'));
             await session.send('451-["relay","a"]');
+        },
+        async () => {
+            const session = await Polling.open(nginx.url);
+
+            /* its blocks are given back in slices when it has gone */
+            await session.connect();
+            await session.send('452-["relay","a"]');
+            await session.send(Buffer.alloc(500, 'z'));
+            await session.send('1');
         },
         async () => {
             const session = await Polling.open(nginx.url);

@@ -158,6 +158,13 @@ export async function used(nginx) {
 }
 
 
+/* The workers of a status, without what changes while they live. */
+export function slots(status) {
+    return status.workers.map(({ slot, pid, started }) =>
+        ({ slot, pid, started }));
+}
+
+
 /* Resolves when nobody is connected and shared memory is as it was. */
 export async function drained(nginx, baseline, patience) {
     const wanted = JSON.stringify(baseline);
