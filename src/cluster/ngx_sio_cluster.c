@@ -29,7 +29,8 @@ static void ngx_sio_cluster_heard(ngx_sio_redis_t *redis, redisReply *reply,
 
 
 ngx_int_t
-ngx_sio_cluster_init(const ngx_sio_redis_conf_t *conf, ngx_cycle_t *cycle)
+ngx_sio_cluster_init(const ngx_sio_redis_conf_t *conf, ngx_cycle_t *cycle,
+    ngx_sio_errand_pt errand)
 {
     uint64_t            epoch;
     ngx_uint_t          i;
@@ -47,13 +48,16 @@ ngx_sio_cluster_init(const ngx_sio_redis_conf_t *conf, ngx_cycle_t *cycle)
     cl->in = sio_adapter_create();
     cl->out = sio_adapter_create();
 
-    if (cl->in == NULL || cl->out == NULL) {
+    if (cl->in == NULL || cl->out == NULL
+        || ngx_sio_cluster_notes_init(cl, cycle->pool) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
     cl->dummy.fd = (ngx_socket_t) -1;
     cl->conf = conf;
     cl->zone = conf->zone;
+    cl->errand = errand;
     cl->self = ngx_sio_self_worker;
 
     /* all workers, also those of the next configuration, are one node */
@@ -77,7 +81,6 @@ ngx_sio_cluster_init(const ngx_sio_redis_conf_t *conf, ngx_cycle_t *cycle)
 
     ngx_sio_cluster_questions_init(cl);
     ngx_sio_cluster_work_init(cl);
-    ngx_sio_cluster_notes_init(cl);
 
     cl->tick.handler = ngx_sio_cluster_tick;
     cl->tick.data = cl;
@@ -244,7 +247,8 @@ ngx_sio_cluster_beat(ngx_sio_cluster_t *cl)
 /*
  * Broadcasts and requests are heard by patterns, so that a namespace that comes
  * to life misses nothing; the requests' own channels are subscribed to as well,
- * only because nodes count each other by them.
+ * only because nodes count each other by them.  What nginx nodes tell only each
+ * other is heard by its own channel, by which they count each other.
  */
 
 static void
@@ -265,7 +269,7 @@ ngx_sio_cluster_listen(ngx_sio_redis_t *redis)
     }
 
     ngx_sio_cluster_subscribe(cl, "PSUBSCRIBE", "-request", "*");
-    ngx_sio_cluster_subscribe(cl, "PSUBSCRIBE", "-nginx", "*");
+    ngx_sio_cluster_subscribe(cl, "SUBSCRIBE", "-nginx", "#");
     ngx_sio_cluster_subscribe(cl, "SUBSCRIBE", "-beat", NULL);
     ngx_sio_cluster_subscribe(cl, "PSUBSCRIBE", "", "*");
     ngx_sio_cluster_names(cl);
@@ -288,7 +292,7 @@ ngx_sio_cluster_subscribe(ngx_sio_cluster_t *cl, const char *command,
 
         /* what is special in a pattern is not in the prefix of a channel */
 
-        if (end && ngx_strchr("*?[]\\", prefix->data[i])) {
+        if (command[0] == 'P' && ngx_strchr("*?[]\\", prefix->data[i])) {
             *p++ = '\\';
         }
 
@@ -320,6 +324,7 @@ ngx_sio_cluster_subscribe(ngx_sio_cluster_t *cl, const char *command,
 static void
 ngx_sio_cluster_heard(ngx_sio_redis_t *redis, redisReply *reply, void *data)
 {
+    ngx_uint_t          pattern;
     sio_span_t          channel, payload;
     redisReply        **part;
     ngx_sio_cluster_t  *cl;
@@ -341,7 +346,7 @@ ngx_sio_cluster_heard(ngx_sio_redis_t *redis, redisReply *reply, void *data)
         return;
     }
 
-    if (reply->elements == 3) {
+    if (reply->elements == 3 && part[2]->type == REDIS_REPLY_INTEGER) {
 
         /* the last pattern that was asked for is there: so are the others */
 
@@ -355,20 +360,31 @@ ngx_sio_cluster_heard(ngx_sio_redis_t *redis, redisReply *reply, void *data)
         return;
     }
 
+    pattern = reply->elements == 4
+              && ngx_strcmp(part[0]->str, "pmessage") == 0;
+
     if (cl->zone->shared->leader != cl->self
-        || ngx_strcmp(part[0]->str, "pmessage") != 0
-        || part[2]->type != REDIS_REPLY_STRING
-        || part[3]->type != REDIS_REPLY_STRING)
+        || (!pattern && ngx_strcmp(part[0]->str, "message") != 0))
     {
         return;
     }
 
-    channel.p = (u_char *) part[2]->str;
-    channel.n = part[2]->len;
-    payload.p = (u_char *) part[3]->str;
-    payload.n = part[3]->len;
+    /* the pattern stands in front of the channel */
 
-    ngx_sio_cluster_message(cl, channel, payload);
+    part += pattern;
+
+    if (part[1]->type != REDIS_REPLY_STRING
+        || part[2]->type != REDIS_REPLY_STRING)
+    {
+        return;
+    }
+
+    channel.p = (u_char *) part[1]->str;
+    channel.n = part[1]->len;
+    payload.p = (u_char *) part[2]->str;
+    payload.n = part[2]->len;
+
+    ngx_sio_cluster_message(cl, pattern, channel, payload);
 }
 
 

@@ -12,6 +12,7 @@
 
 
 #include "ngx_sio_bus.h"
+#include "ngx_sio_cluster_errand.h"
 #include "ngx_sio_redis.h"
 #include "sio_adapter.h"
 
@@ -26,6 +27,7 @@ typedef struct {
     ngx_connection_t             dummy;     /* first: for debug logs */
     const ngx_sio_redis_conf_t  *conf;
     ngx_sio_zone_t              *zone;
+    ngx_sio_errand_pt            errand;
     ngx_sio_worker_t             self;      /* outlives the slot at exit */
     u_char                       uid[NGX_SIO_UID_LEN];
 
@@ -62,13 +64,7 @@ typedef struct {
     ngx_msec_t                   asked;     /* when there was one */
     ngx_msec_t                   answered;  /* when something was heard */
 
-    /* events to publish when the lock is free */
-    ngx_event_t                  noted;
-    ngx_sio_cluster_notes_t     *notes;     /* the oldest */
-    ngx_sio_cluster_notes_t     *newest;
-    ngx_sio_cluster_notes_t     *spare;     /* one that is empty, or NULL */
-    size_t                       nnotes;    /* bytes of all of them */
-
+    ngx_sio_cluster_notes_t     *notes;     /* events to publish soon */
     sio_span_t                   sender;    /* of what is published */
     u_char                      *text;      /* a packet to publish */
     size_t                       text_size;
@@ -78,10 +74,11 @@ typedef struct {
 
 /*
  * Starts what serves a zone in this worker; it lives as long as the worker.
+ * What other nodes ask to be done with a socket is done by errand.
  * Returns NGX_OK, also without a slot, or NGX_ERROR without memory.
  */
 ngx_int_t ngx_sio_cluster_init(const ngx_sio_redis_conf_t *conf,
-    ngx_cycle_t *cycle);
+    ngx_cycle_t *cycle, ngx_sio_errand_pt errand);
 
 /* Resigns and closes all connections; for the end of the worker. */
 void ngx_sio_cluster_exit(ngx_sio_zone_t *zone);
@@ -96,9 +93,12 @@ u_char *ngx_sio_cluster_status(ngx_sio_zone_t *zone, u_char *p);
 extern const struct ngx_sio_bus_s  ngx_sio_cluster_bus;
 
 
-/* Takes a message of a channel; for the leader's listener. */
-void ngx_sio_cluster_message(ngx_sio_cluster_t *cl, sio_span_t channel,
-    sio_span_t payload);
+/*
+ * Takes a message of a channel; for the leader's listener, which hears requests
+ * twice, by a pattern and by their own channel.
+ */
+void ngx_sio_cluster_message(ngx_sio_cluster_t *cl, ngx_uint_t pattern,
+    sio_span_t channel, sio_span_t payload);
 
 /* Takes a request; namespace is that of its channel. */
 void ngx_sio_cluster_request(ngx_sio_cluster_t *cl, sio_span_t namespace,

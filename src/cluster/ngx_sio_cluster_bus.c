@@ -206,10 +206,19 @@ ngx_sio_cluster_tell(ngx_sio_zone_t *zone, sio_span_t namespace,
 
 
 void
-ngx_sio_cluster_message(ngx_sio_cluster_t *cl, sio_span_t channel,
-    sio_span_t payload)
+ngx_sio_cluster_message(ngx_sio_cluster_t *cl, ngx_uint_t pattern,
+    sio_span_t channel, sio_span_t payload)
 {
     sio_span_t  rest;
+
+    if (!pattern) {
+
+        if (ngx_sio_cluster_after(cl, channel, "-nginx#").n) {
+            ngx_sio_cluster_private(cl, payload);
+        }
+
+        return;
+    }
 
     rest = ngx_sio_cluster_after(cl, channel, "#");
 
@@ -223,11 +232,6 @@ ngx_sio_cluster_message(ngx_sio_cluster_t *cl, sio_span_t channel,
     if (rest.n) {
         rest.n--;
         ngx_sio_cluster_request(cl, rest, payload);
-        return;
-    }
-
-    if (ngx_sio_cluster_after(cl, channel, "-nginx#").n) {
-        ngx_sio_cluster_private(cl, payload);
     }
 }
 

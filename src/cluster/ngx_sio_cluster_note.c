@@ -12,11 +12,22 @@
 #define NGX_SIO_CLUSTER_NOTES_MAX  (16 * 1024 * 1024)   /* of all of them */
 
 
-struct ngx_sio_cluster_notes_s {
-    ngx_sio_cluster_notes_t  *next;
+typedef struct ngx_sio_cluster_block_s  ngx_sio_cluster_block_t;
+
+struct ngx_sio_cluster_block_s {
+    ngx_sio_cluster_block_t  *next;
     size_t                    size;
     size_t                    n;
     u_char                    data[1];
+};
+
+
+struct ngx_sio_cluster_notes_s {
+    ngx_event_t               event;
+    ngx_sio_cluster_block_t  *oldest;
+    ngx_sio_cluster_block_t  *newest;
+    ngx_sio_cluster_block_t  *spare;    /* an empty one, or NULL */
+    size_t                    bytes;    /* of those that are not empty */
 };
 
 
@@ -28,23 +39,34 @@ typedef struct {
 } ngx_sio_cluster_note_t;
 
 
-static ngx_sio_cluster_notes_t *ngx_sio_cluster_notes_block(
-    ngx_sio_cluster_t *cl, size_t n);
-static ngx_sio_cluster_notes_t *ngx_sio_cluster_notes_fresh(
-    ngx_sio_cluster_t *cl, size_t n);
+static ngx_sio_cluster_block_t *ngx_sio_cluster_notes_block(
+    ngx_sio_cluster_notes_t *notes, size_t n);
+static ngx_sio_cluster_block_t *ngx_sio_cluster_notes_fresh(
+    ngx_sio_cluster_notes_t *notes, size_t n);
 static void ngx_sio_cluster_notes_handler(ngx_event_t *ev);
 static void ngx_sio_cluster_notes_publish(ngx_sio_cluster_t *cl,
-    const ngx_sio_cluster_notes_t *block);
-static void ngx_sio_cluster_notes_done(ngx_sio_cluster_t *cl,
-    ngx_sio_cluster_notes_t *block);
+    const ngx_sio_cluster_block_t *block);
+static void ngx_sio_cluster_notes_done(ngx_sio_cluster_notes_t *notes,
+    ngx_sio_cluster_block_t *block);
 
 
-void
-ngx_sio_cluster_notes_init(ngx_sio_cluster_t *cl)
+ngx_int_t
+ngx_sio_cluster_notes_init(ngx_sio_cluster_t *cl, ngx_pool_t *pool)
 {
-    cl->noted.handler = ngx_sio_cluster_notes_handler;
-    cl->noted.data = cl;
-    cl->noted.log = ngx_cycle->log;
+    ngx_sio_cluster_notes_t  *notes;
+
+    notes = ngx_pcalloc(pool, sizeof(ngx_sio_cluster_notes_t));
+    if (notes == NULL) {
+        return NGX_ERROR;
+    }
+
+    notes->event.handler = ngx_sio_cluster_notes_handler;
+    notes->event.data = cl;
+    notes->event.log = ngx_cycle->log;
+
+    cl->notes = notes;
+
+    return NGX_OK;
 }
 
 
@@ -56,7 +78,7 @@ ngx_sio_cluster_note(ngx_sio_zone_t *zone, sio_span_t namespace,
     ngx_uint_t                i;
     ngx_sio_cluster_t        *cl;
     ngx_sio_cluster_note_t    note;
-    ngx_sio_cluster_notes_t  *block;
+    ngx_sio_cluster_block_t  *block;
 
     cl = zone->cluster;
 
@@ -70,9 +92,10 @@ ngx_sio_cluster_note(ngx_sio_zone_t *zone, sio_span_t namespace,
     block = NULL;
 
     if (cl) {
-        block = ngx_sio_cluster_notes_block(cl, sizeof(ngx_sio_cluster_note_t)
-                                                + namespace.n + room.n
-                                                + note.text);
+        block = ngx_sio_cluster_notes_block(cl->notes,
+                                            sizeof(ngx_sio_cluster_note_t)
+                                            + namespace.n + room.n
+                                            + note.text);
     }
 
     if (block == NULL) {
@@ -91,24 +114,24 @@ ngx_sio_cluster_note(ngx_sio_zone_t *zone, sio_span_t namespace,
 
     block->n = p - block->data;
 
-    if (!cl->noted.posted) {
-        ngx_post_event(&cl->noted, &ngx_posted_events);
+    if (!cl->notes->event.posted) {
+        ngx_post_event(&cl->notes->event, &ngx_posted_events);
     }
 }
 
 
-static ngx_sio_cluster_notes_t *
-ngx_sio_cluster_notes_block(ngx_sio_cluster_t *cl, size_t n)
+static ngx_sio_cluster_block_t *
+ngx_sio_cluster_notes_block(ngx_sio_cluster_notes_t *notes, size_t n)
 {
-    ngx_sio_cluster_notes_t  *block;
+    ngx_sio_cluster_block_t  *block;
 
-    block = cl->newest;
+    block = notes->newest;
 
     if (block && block->size - block->n >= n) {
         return block;
     }
 
-    block = ngx_sio_cluster_notes_fresh(cl, n);
+    block = ngx_sio_cluster_notes_fresh(notes, n);
 
     if (block == NULL) {
         return NULL;
@@ -116,16 +139,16 @@ ngx_sio_cluster_notes_block(ngx_sio_cluster_t *cl, size_t n)
 
     block->next = NULL;
     block->n = 0;
-    cl->nnotes += block->size;
+    notes->bytes += block->size;
 
-    if (cl->newest) {
-        cl->newest->next = block;
+    if (notes->newest) {
+        notes->newest->next = block;
 
     } else {
-        cl->notes = block;
+        notes->oldest = block;
     }
 
-    cl->newest = block;
+    notes->newest = block;
 
     return block;
 }
@@ -133,28 +156,28 @@ ngx_sio_cluster_notes_block(ngx_sio_cluster_t *cl, size_t n)
 
 /* As a rule there is a spare one, and no memory is asked for under the lock. */
 
-static ngx_sio_cluster_notes_t *
-ngx_sio_cluster_notes_fresh(ngx_sio_cluster_t *cl, size_t n)
+static ngx_sio_cluster_block_t *
+ngx_sio_cluster_notes_fresh(ngx_sio_cluster_notes_t *notes, size_t n)
 {
     size_t                    size;
-    ngx_sio_cluster_notes_t  *block;
+    ngx_sio_cluster_block_t  *block;
 
-    block = cl->spare;
+    block = notes->spare;
 
     if (block && block->size >= n) {
-        cl->spare = NULL;
+        notes->spare = NULL;
         return block;
     }
 
     size = ngx_max(n, NGX_SIO_CLUSTER_NOTES);
 
-    if (cl->nnotes + size > NGX_SIO_CLUSTER_NOTES_MAX) {
+    if (notes->bytes + size > NGX_SIO_CLUSTER_NOTES_MAX) {
         return NULL;
     }
 
     /* ngx_alloc() would log a failure */
 
-    block = malloc(sizeof(ngx_sio_cluster_notes_t) + size);
+    block = malloc(sizeof(ngx_sio_cluster_block_t) + size);
 
     if (block) {
         block->size = size;
@@ -174,25 +197,28 @@ ngx_sio_cluster_notes_handler(ngx_event_t *ev)
 void
 ngx_sio_cluster_notes(ngx_sio_cluster_t *cl)
 {
-    ngx_sio_cluster_notes_t  *block;
+    ngx_sio_cluster_block_t  *block;
+    ngx_sio_cluster_notes_t  *notes;
 
-    while (cl->notes) {
-        block = cl->notes;
-        cl->notes = block->next;
+    notes = cl->notes;
 
-        if (cl->notes == NULL) {
-            cl->newest = NULL;
+    while (notes->oldest) {
+        block = notes->oldest;
+        notes->oldest = block->next;
+
+        if (notes->oldest == NULL) {
+            notes->newest = NULL;
         }
 
         ngx_sio_cluster_notes_publish(cl, block);
-        ngx_sio_cluster_notes_done(cl, block);
+        ngx_sio_cluster_notes_done(notes, block);
     }
 }
 
 
 static void
 ngx_sio_cluster_notes_publish(ngx_sio_cluster_t *cl,
-    const ngx_sio_cluster_notes_t *block)
+    const ngx_sio_cluster_block_t *block)
 {
     sio_span_t                namespace, room, message;
     const u_char             *p;
@@ -231,13 +257,13 @@ ngx_sio_cluster_notes_publish(ngx_sio_cluster_t *cl,
 
 
 static void
-ngx_sio_cluster_notes_done(ngx_sio_cluster_t *cl,
-    ngx_sio_cluster_notes_t *block)
+ngx_sio_cluster_notes_done(ngx_sio_cluster_notes_t *notes,
+    ngx_sio_cluster_block_t *block)
 {
-    cl->nnotes -= block->size;
+    notes->bytes -= block->size;
 
-    if (cl->spare == NULL && block->size == NGX_SIO_CLUSTER_NOTES) {
-        cl->spare = block;
+    if (notes->spare == NULL && block->size == NGX_SIO_CLUSTER_NOTES) {
+        notes->spare = block;
         return;
     }
 
@@ -248,12 +274,10 @@ ngx_sio_cluster_notes_done(ngx_sio_cluster_t *cl,
 void
 ngx_sio_cluster_notes_free(ngx_sio_cluster_t *cl)
 {
-    if (cl->noted.posted) {
-        ngx_delete_posted_event(&cl->noted);
+    if (cl->notes->event.posted) {
+        ngx_delete_posted_event(&cl->notes->event);
     }
 
-    if (cl->spare) {
-        free(cl->spare);
-        cl->spare = NULL;
-    }
+    free(cl->notes->spare);
+    cl->notes->spare = NULL;
 }

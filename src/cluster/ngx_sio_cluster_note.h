@@ -21,8 +21,10 @@ void ngx_sio_cluster_note(ngx_sio_zone_t *zone, sio_span_t namespace,
 /* Publishes what was noted; without the lock, before anything later. */
 void ngx_sio_cluster_notes(ngx_sio_cluster_t *cl);
 
-/* Prepares a worker for notes, and frees what it has of them. */
-void ngx_sio_cluster_notes_init(ngx_sio_cluster_t *cl);
+/* Prepares a worker for notes: NGX_OK, or NGX_ERROR without memory. */
+ngx_int_t ngx_sio_cluster_notes_init(ngx_sio_cluster_t *cl, ngx_pool_t *pool);
+
+/* Frees what it has of them; they have been published. */
 void ngx_sio_cluster_notes_free(ngx_sio_cluster_t *cl);
 
 

@@ -16,17 +16,8 @@
 #define NGX_SIO_QUESTION_IDLE    30000  /* ms without a question */
 
 
-static ngx_uint_t ngx_sio_cluster_question_open(ngx_sio_cluster_question_t *q,
-    ngx_sio_cluster_t *cl, sio_span_t namespace, sio_span_t message);
-static void ngx_sio_cluster_question_id(ngx_sio_cluster_question_t *q,
+static void ngx_sio_cluster_question_request(ngx_sio_cluster_question_t *q,
     ngx_sio_cluster_t *cl, sio_adapter_request_t *request);
-static ngx_sio_cluster_channel_t *ngx_sio_cluster_channel(
-    ngx_sio_cluster_t *cl, sio_span_t namespace);
-static void ngx_sio_cluster_channel_command(ngx_sio_cluster_t *cl,
-    ngx_sio_cluster_channel_t *channel, const char *command);
-static size_t ngx_sio_cluster_channel_name(ngx_sio_cluster_t *cl,
-    ngx_sio_cluster_channel_t *channel, const char *kind, u_char *p);
-static void ngx_sio_cluster_channel_free(ngx_sio_cluster_channel_t *channel);
 static void ngx_sio_cluster_question_send(ngx_sio_cluster_question_t *q);
 static void ngx_sio_cluster_question_count(ngx_sio_redis_t *redis,
     redisReply *reply, void *data);
@@ -72,7 +63,7 @@ ngx_sio_cluster_question(ngx_sio_cluster_question_t *q, ngx_sio_zone_t *zone,
         return NGX_SIO_CLUSTER_DOWN;
     }
 
-    ngx_sio_cluster_question_id(q, cl, request);
+    ngx_sio_cluster_question_request(q, cl, request);
 
     if (sio_adapter_request_write(cl->out, request, &message) != SIO_OK) {
         return NGX_SIO_CLUSTER_REFUSED;
@@ -103,7 +94,7 @@ ngx_sio_cluster_question_emit(ngx_sio_cluster_question_t *q,
     ngx_sio_cluster_notes(cl);
 
     ngx_memzero(&request, sizeof(sio_adapter_request_t));
-    ngx_sio_cluster_question_id(q, cl, &request);
+    ngx_sio_cluster_question_request(q, cl, &request);
 
     if (ngx_sio_cluster_event(cl, emit, &request.broadcast) != NGX_OK) {
         return NGX_SIO_CLUSTER_REFUSED;
@@ -119,19 +110,12 @@ ngx_sio_cluster_question_emit(ngx_sio_cluster_question_t *q,
 }
 
 
-/* Ids are no other worker's, also of a generation that is about to leave. */
-
 static void
-ngx_sio_cluster_question_id(ngx_sio_cluster_question_t *q,
+ngx_sio_cluster_question_request(ngx_sio_cluster_question_t *q,
     ngx_sio_cluster_t *cl, sio_adapter_request_t *request)
 {
-    u_char  *p;
-
-    q->serial = ++cl->serial;
-
-    p = ngx_sprintf(q->id, "%*s-%xL-%xL", (size_t) NGX_SIO_UID_LEN, cl->uid,
-                    (int64_t) cl->self, (int64_t) q->serial);
-    q->id_len = p - q->id;
+    q->kind = "-request";
+    ngx_sio_cluster_question_id(q, cl);
 
     request->uid.p = cl->uid;
     request->uid.n = NGX_SIO_UID_LEN;
@@ -140,7 +124,23 @@ ngx_sio_cluster_question_id(ngx_sio_cluster_question_t *q,
 }
 
 
-static ngx_uint_t
+/* Ids are no other worker's, also of a generation that is about to leave. */
+
+void
+ngx_sio_cluster_question_id(ngx_sio_cluster_question_t *q,
+    ngx_sio_cluster_t *cl)
+{
+    u_char  *p;
+
+    q->serial = ++cl->serial;
+
+    p = ngx_sprintf(q->id, "%*s-%xL-%xL", (size_t) NGX_SIO_UID_LEN, cl->uid,
+                    (int64_t) cl->self, (int64_t) q->serial);
+    q->id_len = p - q->id;
+}
+
+
+ngx_uint_t
 ngx_sio_cluster_question_open(ngx_sio_cluster_question_t *q,
     ngx_sio_cluster_t *cl, sio_span_t namespace, sio_span_t message)
 {
@@ -186,94 +186,6 @@ ngx_sio_cluster_question_open(ngx_sio_cluster_question_t *q,
 }
 
 
-static ngx_sio_cluster_channel_t *
-ngx_sio_cluster_channel(ngx_sio_cluster_t *cl, sio_span_t namespace)
-{
-    ngx_queue_t                *e;
-    ngx_sio_cluster_channel_t  *channel;
-
-    for (e = ngx_queue_head(&cl->channels);
-         e != ngx_queue_sentinel(&cl->channels);
-         e = ngx_queue_next(e))
-    {
-        channel = ngx_queue_data(e, ngx_sio_cluster_channel_t, queue);
-
-        if (channel->len == namespace.n
-            && ngx_memcmp(channel->namespace, namespace.p, namespace.n) == 0)
-        {
-            return channel;
-        }
-    }
-
-    channel = ngx_alloc(sizeof(ngx_sio_cluster_channel_t) + namespace.n,
-                        ngx_cycle->log);
-    if (channel == NULL) {
-        return NULL;
-    }
-
-    channel->questions = 0;
-    channel->ready = 0;
-    channel->len = namespace.n;
-    ngx_memcpy(channel->namespace, namespace.p, namespace.n);
-    ngx_queue_insert_tail(&cl->channels, &channel->queue);
-
-    if (cl->asker.state == NGX_SIO_REDIS_READY) {
-        ngx_sio_cluster_channel_command(cl, channel, "SUBSCRIBE");
-    }
-
-    return channel;
-}
-
-
-/* Some nodes answer on a channel of those who ask, which is said last. */
-
-static void
-ngx_sio_cluster_channel_command(ngx_sio_cluster_t *cl,
-    ngx_sio_cluster_channel_t *channel, const char *command)
-{
-    u_char      *p, own[NGX_SIO_CHANNEL_MAX], all[NGX_SIO_CHANNEL_MAX];
-    sio_span_t   argv[3];
-
-    argv[0].p = (const u_char *) command;
-    argv[0].n = ngx_strlen(command);
-    argv[1].p = own;
-    argv[1].n = ngx_sio_cluster_channel_name(cl, channel, "-response", own);
-    argv[2].p = all;
-    argv[2].n = argv[1].n;
-
-    ngx_memcpy(all, own, argv[1].n);
-    p = ngx_sprintf(own + argv[1].n, "%*s#", (size_t) NGX_SIO_UID_LEN,
-                    cl->uid);
-    argv[1].n = p - own;
-
-    (void) ngx_sio_redis_command(&cl->asker, 3, argv, NULL);
-}
-
-
-static size_t
-ngx_sio_cluster_channel_name(ngx_sio_cluster_t *cl,
-    ngx_sio_cluster_channel_t *channel, const char *kind, u_char *p)
-{
-    u_char  *start;
-
-    start = p;
-
-    p = ngx_sprintf(p, "%V%s#", &cl->conf->prefix, kind);
-    p = ngx_cpymem(p, channel->namespace, channel->len);
-    *p++ = '#';
-
-    return p - start;
-}
-
-
-static void
-ngx_sio_cluster_channel_free(ngx_sio_cluster_channel_t *channel)
-{
-    ngx_queue_remove(&channel->queue);
-    ngx_free(channel);
-}
-
-
 static void
 ngx_sio_cluster_question_send(ngx_sio_cluster_question_t *q)
 {
@@ -294,14 +206,14 @@ ngx_sio_cluster_question_send(ngx_sio_cluster_question_t *q)
     argv[0] = sio_span("PUBSUB");
     argv[1] = sio_span("NUMSUB");
     argv[2].p = name;
-    argv[2].n = ngx_sio_cluster_channel_name(cl, q->channel, "-request", name);
+    argv[2].n = ngx_sio_cluster_channel_name(cl, q->channel, q->kind, name);
 
     wait.handler = ngx_sio_cluster_question_count;
     wait.data = (void *) (uintptr_t) q->serial;
 
     rc = ngx_sio_redis_command(&cl->publisher, 3, argv, &wait);
 
-    if (ngx_sio_cluster_send(cl, "-request", namespace, none, q->message)
+    if (ngx_sio_cluster_send(cl, q->kind, namespace, none, q->message)
         != NGX_OK
         || rc != NGX_OK)
     {

@@ -42,6 +42,7 @@ struct ngx_sio_cluster_question_s {
     ngx_sio_cluster_answer_pt   handler;    /* the caller's */
     void                       *data;       /* the caller's */
     ngx_pool_t                 *pool;       /* the caller's, outlives it */
+    const char                 *kind;       /* of the channel it goes to */
     uint64_t                    serial;
     sio_span_t                  message;
     u_char                      id[NGX_SIO_QUESTION_ID_LEN];
@@ -68,6 +69,17 @@ ngx_uint_t ngx_sio_cluster_question(ngx_sio_cluster_question_t *q,
 ngx_uint_t ngx_sio_cluster_question_emit(ngx_sio_cluster_question_t *q,
     ngx_sio_emit_t *emit, ngx_msec_t time);
 
+/* Gives a question its id. */
+void ngx_sio_cluster_question_id(ngx_sio_cluster_question_t *q,
+    ngx_sio_cluster_t *cl);
+
+/*
+ * Asks a question that has kind and id, by a message of the caller; namespace
+ * is that of the channels.  Returns as ngx_sio_cluster_question() does.
+ */
+ngx_uint_t ngx_sio_cluster_question_open(ngx_sio_cluster_question_t *q,
+    ngx_sio_cluster_t *cl, sio_span_t namespace, sio_span_t message);
+
 /* Whether all nodes have answered, but for acks, or cannot be heard. */
 ngx_uint_t ngx_sio_cluster_question_over(const ngx_sio_cluster_question_t *q);
 
@@ -77,6 +89,21 @@ ngx_uint_t ngx_sio_cluster_question_missing(
 
 /* Ends it; harmless when it is closed already. */
 void ngx_sio_cluster_question_close(ngx_sio_cluster_question_t *q);
+
+/* The channels of a namespace, made if need be; NULL without memory. */
+ngx_sio_cluster_channel_t *ngx_sio_cluster_channel(ngx_sio_cluster_t *cl,
+    sio_span_t namespace);
+
+/* Subscribes to them, or unsubscribes. */
+void ngx_sio_cluster_channel_command(ngx_sio_cluster_t *cl,
+    ngx_sio_cluster_channel_t *channel, const char *command);
+
+/* Writes the name of a kind's channel; at most NGX_SIO_CHANNEL_MAX bytes. */
+size_t ngx_sio_cluster_channel_name(ngx_sio_cluster_t *cl,
+    ngx_sio_cluster_channel_t *channel, const char *kind, u_char *p);
+
+/* Forgets them; no question uses them. */
+void ngx_sio_cluster_channel_free(ngx_sio_cluster_channel_t *channel);
 
 /* Prepares a worker for questions, and looks after them now and then. */
 void ngx_sio_cluster_questions_init(ngx_sio_cluster_t *cl);

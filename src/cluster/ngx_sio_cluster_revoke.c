@@ -1,7 +1,7 @@
 
 /*
- * Tells the other nginx nodes what is revoked: digests and times, by a channel
- * that servers for Node.js do not listen to.
+ * What nginx nodes tell each other: what is revoked, as digests and times; and
+ * errands, which are done elsewhere.
  */
 
 #include "ngx_sio_cluster_private.h"
@@ -11,6 +11,8 @@ typedef struct {
     ngx_connection_t    dummy;          /* first: for debug logs */
     ngx_event_t         event;
     ngx_sio_revoke_t    revoke;
+    size_t              id_len;         /* of who waits for it, or 0 */
+    u_char              id[1];
 } ngx_sio_cluster_revoke_t;
 
 
@@ -57,10 +59,10 @@ ngx_sio_cluster_revoke(const ngx_sio_revoke_t *revoke)
 void
 ngx_sio_cluster_private(ngx_sio_cluster_t *cl, sio_span_t payload)
 {
-    sio_json_t                 v, uid;
-    sio_span_t                 own;
-    ngx_sio_revoke_t           revoke;
-    ngx_sio_cluster_revoke_t  *job;
+    ngx_uint_t        ours;
+    sio_json_t        v, m;
+    sio_span_t        own, none;
+    ngx_sio_revoke_t  revoke;
 
     if (sio_json_parse(payload, 1, &v, NULL) != SIO_OK) {
         ngx_sio_cluster_refuse(cl, "no JSON");
@@ -69,9 +71,16 @@ ngx_sio_cluster_private(ngx_sio_cluster_t *cl, sio_span_t payload)
 
     own.p = cl->uid;
     own.n = NGX_SIO_UID_LEN;
-    uid = sio_json_get(&v, "uid");
+    m = sio_json_get(&v, "uid");
+    ours = sio_json_is(&m, own);
+    m = sio_json_get(&v, "ask");
 
-    if (sio_json_is(&uid, own)) {
+    if (m.kind != SIO_JSON_NONE) {
+        ngx_sio_cluster_errand_asked(cl, &v, ours);
+        return;
+    }
+
+    if (ours) {
         return;
     }
 
@@ -89,16 +98,33 @@ ngx_sio_cluster_private(ngx_sio_cluster_t *cl, sio_span_t payload)
 
     ngx_sio_stat(cl->zone, cluster_received, 1);
 
-    job = ngx_calloc(sizeof(ngx_sio_cluster_revoke_t), ngx_cycle->log);
+    ngx_memzero(&none, sizeof(sio_span_t));
+    ngx_sio_cluster_revoke_walk(&revoke, none);
+}
+
+
+/* Without memory nobody is disconnected, but the tokens are refused. */
+
+void
+ngx_sio_cluster_revoke_walk(const ngx_sio_revoke_t *revoke, sio_span_t id)
+{
+    ngx_sio_cluster_revoke_t  *job;
+
+    job = ngx_calloc(sizeof(ngx_sio_cluster_revoke_t) + id.n, ngx_cycle->log);
     if (job == NULL) {
         return;
     }
 
     job->dummy.fd = (ngx_socket_t) -1;
-    job->revoke = revoke;
+    job->revoke = *revoke;
     job->event.handler = ngx_sio_cluster_revoke_run;
     job->event.data = job;
     job->event.log = ngx_cycle->log;
+    job->id_len = id.n;
+
+    if (id.n) {
+        ngx_memcpy(job->id, id.p, id.n);
+    }
 
     ngx_sio_cluster_revoke_run(&job->event);
 }
@@ -161,9 +187,14 @@ ngx_sio_cluster_revoke_digest(const sio_json_t *v, u_char *key)
 }
 
 
+/* The end of the worker may come before that of the walk. */
+
 static void
 ngx_sio_cluster_revoke_run(ngx_event_t *ev)
 {
+    sio_span_t                 id;
+    ngx_sio_errand_t           errand;
+    ngx_sio_cluster_t         *cl;
     ngx_sio_cluster_revoke_t  *job;
 
     job = ev->data;
@@ -171,6 +202,19 @@ ngx_sio_cluster_revoke_run(ngx_event_t *ev)
     if (ngx_sio_revoke_step(&job->revoke) == NGX_AGAIN) {
         ngx_post_event(ev, &ngx_posted_next_events);
         return;
+    }
+
+    cl = job->revoke.zone->cluster;
+
+    if (job->id_len && cl) {
+        id.p = job->id;
+        id.n = job->id_len;
+
+        ngx_memzero(&errand, sizeof(ngx_sio_errand_t));
+        errand.result = NGX_SIO_ERRAND_DONE;
+        errand.revoke = job->revoke;
+
+        ngx_sio_cluster_errand_answer(cl, id, &errand);
     }
 
     ngx_free(job);

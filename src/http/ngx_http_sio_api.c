@@ -64,12 +64,13 @@ static const ngx_http_sio_api_operation_t  ngx_http_sio_api_operations[] = {
     { ngx_string("status"), NGX_HTTP_GET, ngx_http_sio_api_status,
       ngx_http_sio_api_status_step, 0 },
 
-    { ngx_string("refresh"), NGX_HTTP_POST, ngx_http_sio_api_refresh, NULL,
+    { ngx_string("refresh"), NGX_HTTP_POST, ngx_http_sio_api_refresh,
+      ngx_http_sio_api_errand_step,
       NGX_HTTP_SIO_API_BIT(OP) | NGX_HTTP_SIO_API_BIT(NAMESPACE)
       | NGX_HTTP_SIO_API_BIT(SOCKET) | NGX_HTTP_SIO_API_BIT(TOKEN) },
 
     { ngx_string("revoke"), NGX_HTTP_POST, ngx_http_sio_api_revoke,
-      ngx_http_sio_api_revoke_step,
+      ngx_http_sio_api_errand_step,
       NGX_HTTP_SIO_API_BIT(OP) | NGX_HTTP_SIO_API_BIT(USER)
       | NGX_HTTP_SIO_API_BIT(JTI) | NGX_HTTP_SIO_API_BIT(SOCKET)
       | NGX_HTTP_SIO_API_BIT(FOR) },

@@ -66,6 +66,7 @@ typedef enum {
     NGX_HTTP_SIO_API_NOT_IMPLEMENTED,
     NGX_HTTP_SIO_API_TOO_MANY_ACKS,
     NGX_HTTP_SIO_API_DRAINING,
+    NGX_HTTP_SIO_API_NO_ANSWER,
     NGX_HTTP_SIO_API_FULL
 } ngx_http_sio_api_reason_t;
 
@@ -73,6 +74,8 @@ typedef enum {
 typedef struct {
     ngx_http_sio_api_reason_t   reason;
     const char                 *message;
+    ngx_uint_t                  missing;    /* nodes that have not answered */
+    ngx_uint_t                  cluster;    /* NGX_SIO_CLUSTER_... */
     size_t                      path_len;
     u_char                      path[256];  /* JSON, without the quotes */
 } ngx_http_sio_api_error_t;

@@ -28,6 +28,7 @@ static const ngx_http_sio_api_failure_t  ngx_http_sio_api_failures[] = {
     { NGX_HTTP_NOT_IMPLEMENTED, "not_implemented" },
     { NGX_HTTP_TOO_MANY_REQUESTS, "too_many_acks" },
     { NGX_HTTP_SERVICE_UNAVAILABLE, "draining" },
+    { NGX_HTTP_GATEWAY_TIME_OUT, "no_answer" },
     { NGX_HTTP_INSUFFICIENT_STORAGE, "memory_full" }
 };
 
@@ -93,7 +94,12 @@ ngx_http_sio_api_error_write(ngx_http_sio_api_op_t *op)
     }
 
     *p++ = '}';
-    *p++ = '}';
+
+    if (e->missing) {
+        p = ngx_sprintf(p, ",\"missing\":%ui", e->missing);
+    }
+
+    p = ngx_sprintf(p, "%s}", ngx_http_sio_api_cluster(e->cluster));
     ngx_http_sio_api_commit(op->out, p);
 
     return NGX_OK;

@@ -37,7 +37,7 @@ ngx_int_t ngx_http_sio_api_status_step(ngx_http_sio_api_op_t *op);
 /* Those of the others. */
 ngx_int_t ngx_http_sio_api_batch_step(ngx_http_sio_api_op_t *op);
 ngx_int_t ngx_http_sio_api_sockets_step(ngx_http_sio_api_op_t *op);
-ngx_int_t ngx_http_sio_api_revoke_step(ngx_http_sio_api_op_t *op);
+ngx_int_t ngx_http_sio_api_errand_step(ngx_http_sio_api_op_t *op);
 ngx_int_t ngx_http_sio_api_ask_step(ngx_http_sio_api_op_t *op);
 
 

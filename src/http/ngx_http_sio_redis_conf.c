@@ -4,6 +4,7 @@
  * clusters in a worker.
  */
 
+#include "ngx_http_sio_errand.h"
 #include "ngx_http_sio_setters.h"
 #include "ngx_sio_cluster.h"
 
@@ -509,7 +510,9 @@ ngx_http_sio_redis_init_process(ngx_cycle_t *cycle)
     rc = rmcf->clusters.elts;
 
     for (i = 0; i < rmcf->clusters.nelts; i++) {
-        if (ngx_sio_cluster_init(&rc[i], cycle) != NGX_OK) {
+        if (ngx_sio_cluster_init(&rc[i], cycle, ngx_http_sio_errand)
+            != NGX_OK)
+        {
             return NGX_ERROR;
         }
     }
