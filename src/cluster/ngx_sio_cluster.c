@@ -118,9 +118,7 @@ ngx_sio_cluster_exit(ngx_sio_zone_t *zone)
     sio_adapter_free(cl->in);
     sio_adapter_free(cl->out);
 
-    if (cl->text) {
-        ngx_free(cl->text);
-    }
+    ngx_sio_redis_buf_free(&cl->text);
 }
 
 

@@ -66,9 +66,7 @@ typedef struct {
 
     ngx_sio_cluster_notes_t     *notes;     /* events to publish soon */
     sio_span_t                   sender;    /* of what is published */
-    u_char                      *text;      /* a packet to publish */
-    size_t                       text_size;
-    ngx_sio_redis_buf_t          answer;    /* of a request, under way */
+    ngx_sio_redis_buf_t          text;      /* a packet to publish */
 } ngx_sio_cluster_t;
 
 

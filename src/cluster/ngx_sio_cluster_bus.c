@@ -107,27 +107,15 @@ ngx_sio_cluster_packet(ngx_sio_cluster_t *cl, const ngx_sio_emit_t *emit,
         n += piece[i].n;
     }
 
-    if (n > cl->text_size) {
-
-        if (cl->text) {
-            ngx_free(cl->text);
-        }
-
-        cl->text_size = 0;
-        cl->text = ngx_alloc(n + 1024, ngx_cycle->log);
-
-        if (cl->text == NULL) {
-            return NGX_ERROR;
-        }
-
-        cl->text_size = n + 1024;
+    if (ngx_sio_redis_buf_reserve(&cl->text, n, NGX_SIO_REDIS_OUT) != NGX_OK) {
+        return NGX_ERROR;
     }
 
-    for (p = cl->text, i = 0; i < 4; i++) {
+    for (p = cl->text.p, i = 0; i < 4; i++) {
         p = ngx_cpymem(p, piece[i].p, piece[i].n);
     }
 
-    text->p = cl->text;
+    text->p = cl->text.p;
     text->n = n;
 
     return NGX_OK;

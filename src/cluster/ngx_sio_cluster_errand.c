@@ -4,6 +4,7 @@
  * socket does it and says so, the others say that they have not got it.
  */
 
+#include "ngx_sio_cluster_job.h"
 #include "ngx_sio_cluster_private.h"
 
 
@@ -107,6 +108,7 @@ ngx_sio_cluster_errand_asked(ngx_sio_cluster_t *cl, const sio_json_t *v,
 
     if (!own) {
         cl->errand(&errand);
+        ngx_sio_cluster_worked(cl, 1);
         ngx_sio_stat(cl->zone, cluster_received, 1);
     }
 

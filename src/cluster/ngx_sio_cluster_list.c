@@ -15,7 +15,6 @@
 #define NGX_SIO_CLUSTER_HOLD    256                 /* of them in one hold */
 
 
-static ngx_int_t ngx_sio_cluster_space(ngx_sio_cluster_job_t *job);
 static ngx_int_t ngx_sio_cluster_listed(ngx_sio_select_t *select,
     uint32_t socket);
 static ngx_int_t ngx_sio_cluster_list_rooms(ngx_sio_cluster_job_t *job);
@@ -40,7 +39,10 @@ ngx_sio_cluster_list_begin(ngx_sio_cluster_job_t *job)
     job->need = NGX_SIO_CLUSTER_SPACE;
     job->room = 1;
 
-    if (ngx_sio_cluster_space(job) != NGX_OK) {
+    if (ngx_sio_redis_buf_reserve(&job->answer, job->need,
+                                  NGX_SIO_CLUSTER_ANSWER)
+        != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
@@ -54,59 +56,17 @@ ngx_sio_cluster_list_begin(ngx_sio_cluster_job_t *job)
 }
 
 
-/* Memory is not asked for under the lock. */
-
-static ngx_int_t
-ngx_sio_cluster_space(ngx_sio_cluster_job_t *job)
-{
-    size_t                size;
-    u_char               *p;
-    ngx_sio_redis_buf_t  *buf;
-
-    buf = &job->answer;
-
-    if (buf->p && buf->size - buf->n >= job->need) {
-        return NGX_OK;
-    }
-
-    size = buf->n * 2 + job->need;
-
-    if (size > NGX_SIO_CLUSTER_ANSWER) {
-        return NGX_ERROR;
-    }
-
-    p = ngx_alloc(size, ngx_cycle->log);
-    if (p == NULL) {
-        return NGX_ERROR;
-    }
-
-    if (buf->p) {
-        ngx_memcpy(p, buf->p, buf->n);
-        ngx_free(buf->p);
-    }
-
-    buf->p = p;
-    buf->size = size;
-
-    return NGX_OK;
-}
-
-
-void
-ngx_sio_cluster_list_free(ngx_sio_cluster_job_t *job)
-{
-    if (job->answer.p) {
-        ngx_free(job->answer.p);
-    }
-}
-
-
 ngx_int_t
 ngx_sio_cluster_list_step(ngx_sio_cluster_job_t *job)
 {
     ngx_int_t  rc;
 
-    if (ngx_sio_cluster_space(job) != NGX_OK) {
+    /* memory is not asked for under the lock */
+
+    if (ngx_sio_redis_buf_reserve(&job->answer, job->need,
+                                  NGX_SIO_CLUSTER_ANSWER)
+        != NGX_OK)
+    {
         return NGX_ERROR;
     }
 

@@ -305,9 +305,11 @@ ngx_sio_cluster_question_close(ngx_sio_cluster_question_t *q)
     cl->asked = ngx_current_msec;
     ngx_queue_remove(&q->queue);
 
-    /* one that Redis has not confirmed yet goes when it has */
+    /* one that Redis is yet to confirm goes when it has */
 
-    if (--channel->questions == 0 && channel->ready) {
+    if (--channel->questions == 0
+        && (channel->ready || cl->asker.state != NGX_SIO_REDIS_READY))
+    {
         ngx_sio_cluster_channel_command(cl, channel, "UNSUBSCRIBE");
         ngx_sio_cluster_channel_free(channel);
     }

@@ -158,19 +158,12 @@ ngx_sio_cluster_job(ngx_sio_cluster_t *cl, sio_span_t namespace,
     sio_adapter_names_t     one;
     ngx_sio_cluster_job_t  *job;
 
-    pool = ngx_create_pool(1024, ngx_cycle->log);
-    if (pool == NULL) {
+    job = ngx_sio_cluster_job_create(cl, request->type);
+    if (job == NULL) {
         return NULL;
     }
 
-    job = ngx_pcalloc(pool, sizeof(ngx_sio_cluster_job_t));
-    if (job == NULL) {
-        goto failed;
-    }
-
-    job->cl = cl;
-    job->pool = pool;
-    job->type = request->type;
+    pool = job->pool;
     job->move.close = request->close;
     job->namespace = ngx_sio_cluster_copy(pool, namespace);
     job->id = ngx_sio_cluster_copy(pool, request->id);

@@ -4,23 +4,15 @@
  * errands, which are done elsewhere.
  */
 
+#include "ngx_sio_cluster_job.h"
 #include "ngx_sio_cluster_private.h"
-
-
-typedef struct {
-    ngx_connection_t    dummy;          /* first: for debug logs */
-    ngx_event_t         event;
-    ngx_sio_revoke_t    revoke;
-    size_t              id_len;         /* of who waits for it, or 0 */
-    u_char              id[1];
-} ngx_sio_cluster_revoke_t;
+#include "ngx_sio_seldom.h"
 
 
 static ngx_int_t ngx_sio_cluster_revoke_read(ngx_sio_cluster_t *cl,
     const sio_json_t *v, ngx_sio_revoke_t *revoke);
 static ngx_int_t ngx_sio_cluster_revoke_digest(const sio_json_t *v,
     u_char *key);
-static void ngx_sio_cluster_revoke_run(ngx_event_t *ev);
 
 
 ngx_uint_t
@@ -90,9 +82,9 @@ ngx_sio_cluster_private(ngx_sio_cluster_t *cl, sio_span_t payload)
     }
 
     if (ngx_sio_revoke(&revoke) != NGX_OK) {
-        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
-                      "socketio cannot revoke what another node has revoked: "
-                      "the table is full, enlarge the zone");
+        ngx_sio_log_seldom(NGX_LOG_ERR, ngx_cycle->log,
+                           "socketio cannot revoke what another node has "
+                           "revoked: the table is full, enlarge the zone");
         return;
     }
 
@@ -108,25 +100,43 @@ ngx_sio_cluster_private(ngx_sio_cluster_t *cl, sio_span_t payload)
 void
 ngx_sio_cluster_revoke_walk(const ngx_sio_revoke_t *revoke, sio_span_t id)
 {
-    ngx_sio_cluster_revoke_t  *job;
+    u_char                 *p;
+    ngx_sio_cluster_job_t  *job;
 
-    job = ngx_calloc(sizeof(ngx_sio_cluster_revoke_t) + id.n, ngx_cycle->log);
+    job = ngx_sio_cluster_job_create(revoke->zone->cluster,
+                                     NGX_SIO_CLUSTER_REVOKE);
     if (job == NULL) {
         return;
     }
 
-    job->dummy.fd = (ngx_socket_t) -1;
     job->revoke = *revoke;
-    job->event.handler = ngx_sio_cluster_revoke_run;
-    job->event.data = job;
-    job->event.log = ngx_cycle->log;
-    job->id_len = id.n;
 
     if (id.n) {
-        ngx_memcpy(job->id, id.p, id.n);
+        p = ngx_pnalloc(job->pool, id.n);
+
+        if (p) {
+            ngx_memcpy(p, id.p, id.n);
+            job->id.p = p;
+            job->id.n = id.n;
+        }
     }
 
-    ngx_sio_cluster_revoke_run(&job->event);
+    ngx_sio_cluster_work(job);
+}
+
+
+void
+ngx_sio_cluster_revoke_done(ngx_sio_cluster_job_t *job)
+{
+    ngx_sio_errand_t  errand;
+
+    if (job->id.n) {
+        ngx_memzero(&errand, sizeof(ngx_sio_errand_t));
+        errand.result = NGX_SIO_ERRAND_DONE;
+        errand.revoke = job->revoke;
+
+        ngx_sio_cluster_errand_answer(job->cl, job->id, &errand);
+    }
 }
 
 
@@ -184,38 +194,4 @@ ngx_sio_cluster_revoke_digest(const sio_json_t *v, u_char *key)
     }
 
     return NGX_OK;
-}
-
-
-/* The end of the worker may come before that of the walk. */
-
-static void
-ngx_sio_cluster_revoke_run(ngx_event_t *ev)
-{
-    sio_span_t                 id;
-    ngx_sio_errand_t           errand;
-    ngx_sio_cluster_t         *cl;
-    ngx_sio_cluster_revoke_t  *job;
-
-    job = ev->data;
-
-    if (ngx_sio_revoke_step(&job->revoke) == NGX_AGAIN) {
-        ngx_post_event(ev, &ngx_posted_next_events);
-        return;
-    }
-
-    cl = job->revoke.zone->cluster;
-
-    if (job->id_len && cl) {
-        id.p = job->id;
-        id.n = job->id_len;
-
-        ngx_memzero(&errand, sizeof(ngx_sio_errand_t));
-        errand.result = NGX_SIO_ERRAND_DONE;
-        errand.revoke = job->revoke;
-
-        ngx_sio_cluster_errand_answer(cl, id, &errand);
-    }
-
-    ngx_free(job);
 }

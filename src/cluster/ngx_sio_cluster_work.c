@@ -55,6 +55,32 @@ ngx_sio_cluster_work_exit(ngx_sio_cluster_t *cl)
 }
 
 
+ngx_sio_cluster_job_t *
+ngx_sio_cluster_job_create(ngx_sio_cluster_t *cl, unsigned type)
+{
+    ngx_pool_t             *pool;
+    ngx_sio_cluster_job_t  *job;
+
+    pool = ngx_create_pool(1024, ngx_cycle->log);
+    if (pool == NULL) {
+        return NULL;
+    }
+
+    job = ngx_pcalloc(pool, sizeof(ngx_sio_cluster_job_t));
+
+    if (job == NULL) {
+        ngx_destroy_pool(pool);
+        return NULL;
+    }
+
+    job->cl = cl;
+    job->pool = pool;
+    job->type = type;
+
+    return job;
+}
+
+
 /*
  * What lists has memory for its answer, so that one of them is done at a time.
  * The others begin at once: what follows on the bus finds small ones done.
@@ -159,7 +185,7 @@ ngx_sio_cluster_work_on(ngx_sio_cluster_job_t *job, ngx_uint_t most)
     cl = job->cl;
 
     if (ngx_sio_cluster_job_lists(job)
-        && cl->publisher.out.n > NGX_SIO_REDIS_OUT / 2)
+        && cl->publisher.out.n > NGX_SIO_REDIS_OUT / 4)
     {
         return NGX_BUSY;
     }
@@ -197,6 +223,10 @@ ngx_sio_cluster_job_lists(const ngx_sio_cluster_job_t *job)
 static ngx_int_t
 ngx_sio_cluster_job_step(ngx_sio_cluster_job_t *job)
 {
+    if (job->type == NGX_SIO_CLUSTER_REVOKE) {
+        return ngx_sio_revoke_step(&job->revoke);
+    }
+
     return ngx_sio_cluster_job_lists(job) ? ngx_sio_cluster_list_step(job)
                                           : ngx_sio_select(&job->select);
 }
@@ -210,7 +240,10 @@ ngx_sio_cluster_job_end(ngx_sio_cluster_job_t *job)
 
     cl = job->cl;
 
-    if (job->answer.n) {
+    if (job->type == NGX_SIO_CLUSTER_REVOKE) {
+        ngx_sio_cluster_revoke_done(job);
+
+    } else if (job->answer.n) {
         ngx_memzero(&none, sizeof(sio_span_t));
         message.p = job->answer.p;
         message.n = job->answer.n;
@@ -233,7 +266,7 @@ ngx_sio_cluster_job_free(ngx_sio_cluster_job_t *job)
     job->cl->njobs--;
     job->cl->job_bytes -= job->bytes;
 
-    ngx_sio_cluster_list_free(job);
+    ngx_sio_redis_buf_free(&job->answer);
     ngx_destroy_pool(job->pool);
 }
 

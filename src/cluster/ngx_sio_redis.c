@@ -13,6 +13,7 @@
 #define NGX_SIO_REDIS_QUIET     60          /* s, a failure is not logged */
 #define NGX_SIO_REDIS_QUIET_OTHER  5        /* s, likewise, for another cause */
 #define NGX_SIO_REDIS_IN        (64 * 1024 * 1024)  /* bytes of one reply */
+#define NGX_SIO_REDIS_KEEP      262144      /* bytes that a buffer keeps */
 #define NGX_SIO_REDIS_READS     8           /* in one turn of the event loop */
 
 
@@ -221,7 +222,6 @@ ngx_sio_redis_command(ngx_sio_redis_t *redis, ngx_uint_t argc,
 void
 ngx_sio_redis_flush(ngx_sio_redis_t *redis)
 {
-    size_t                sent;
     ssize_t               n;
     ngx_sio_redis_buf_t  *buf;
 
@@ -231,8 +231,8 @@ ngx_sio_redis_flush(ngx_sio_redis_t *redis)
 
     buf = redis->state == NGX_SIO_REDIS_READY ? &redis->out : &redis->hello;
 
-    for (sent = 0; sent < buf->n; sent += n) {
-        n = redis->c->send(redis->c, buf->p + sent, buf->n - sent);
+    for ( /* void */ ; buf->at < buf->n; buf->at += n) {
+        n = redis->c->send(redis->c, buf->p + buf->at, buf->n - buf->at);
 
         if (n == NGX_AGAIN) {
             break;
@@ -244,8 +244,16 @@ ngx_sio_redis_flush(ngx_sio_redis_t *redis)
         }
     }
 
-    buf->n -= sent;
-    ngx_memmove(buf->p, buf->p + sent, buf->n);
+    if (buf->at == buf->n) {
+        buf->at = 0;
+        buf->n = 0;
+
+        /* a burst does not make it large for good */
+
+        if (buf->size > NGX_SIO_REDIS_KEEP) {
+            ngx_sio_redis_buf_free(buf);
+        }
+    }
 
     if (ngx_handle_write_event(redis->c->write, 0) != NGX_OK) {
         ngx_sio_redis_fail(redis, "cannot wait for it");
@@ -504,10 +512,7 @@ ngx_sio_redis_close(ngx_sio_redis_t *redis)
         ngx_del_timer(&redis->timer);
     }
 
-    if (redis->hello.p) {
-        ngx_free(redis->hello.p);
-        ngx_memzero(&redis->hello, sizeof(ngx_sio_redis_buf_t));
-    }
+    ngx_sio_redis_buf_free(&redis->hello);
 
     if (redis->waits) {
         ngx_free(redis->waits);
@@ -541,12 +546,10 @@ ngx_sio_redis_shut(ngx_sio_redis_t *redis)
         redis->reader = NULL;
     }
 
+    redis->hello.at = 0;
     redis->hello.n = 0;
 
-    if (redis->out.p) {
-        ngx_free(redis->out.p);
-        ngx_memzero(&redis->out, sizeof(ngx_sio_redis_buf_t));
-    }
+    ngx_sio_redis_buf_free(&redis->out);
 
     for (n = redis->nwaits; n; n--) {
         wait = redis->waits[redis->first];

@@ -12,6 +12,7 @@
 #define _NGX_SIO_REDIS_H_INCLUDED_
 
 
+#include "ngx_sio_redis_buf.h"
 #include "ngx_sio_zone.h"
 
 #include <ngx_event_connect.h>
@@ -66,13 +67,6 @@ typedef struct {
     ngx_sio_redis_reply_pt   handler;   /* NULL: only errors matter */
     void                    *data;
 } ngx_sio_redis_wait_t;
-
-
-typedef struct {
-    u_char                  *p;
-    size_t                   n;
-    size_t                   size;
-} ngx_sio_redis_buf_t;
 
 
 struct ngx_sio_redis_s {

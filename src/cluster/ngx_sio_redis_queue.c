@@ -9,9 +9,6 @@
 #define NGX_SIO_REDIS_WAITS  65536      /* replies that may be awaited */
 
 
-static ngx_int_t ngx_sio_redis_grow(ngx_sio_redis_buf_t *buf, size_t n);
-
-
 ngx_int_t
 ngx_sio_redis_put(ngx_sio_redis_buf_t *buf, ngx_uint_t argc,
     const sio_span_t *argv)
@@ -34,7 +31,7 @@ ngx_sio_redis_put(ngx_sio_redis_buf_t *buf, ngx_uint_t argc,
         return NGX_DECLINED;
     }
 
-    rc = ngx_sio_redis_grow(buf, n);
+    rc = ngx_sio_redis_buf_reserve(buf, n, NGX_SIO_REDIS_OUT);
 
     if (rc == NGX_OK) {
         ngx_memcpy(buf->p + buf->n, command, n);
@@ -44,39 +41,6 @@ ngx_sio_redis_put(ngx_sio_redis_buf_t *buf, ngx_uint_t argc,
     redisFreeCommand(command);
 
     return rc;
-}
-
-
-static ngx_int_t
-ngx_sio_redis_grow(ngx_sio_redis_buf_t *buf, size_t n)
-{
-    size_t   size;
-    u_char  *p;
-
-    if (buf->p && buf->size - buf->n >= n) {
-        return NGX_OK;
-    }
-
-    if (buf->n + n > NGX_SIO_REDIS_OUT) {
-        return NGX_DECLINED;
-    }
-
-    size = buf->n + n + buf->n / 2 + 1024;
-    p = ngx_alloc(size, ngx_cycle->log);
-
-    if (p == NULL) {
-        return NGX_DECLINED;
-    }
-
-    if (buf->p) {
-        ngx_memcpy(p, buf->p, buf->n);
-        ngx_free(buf->p);
-    }
-
-    buf->p = p;
-    buf->size = size;
-
-    return NGX_OK;
 }
 
 

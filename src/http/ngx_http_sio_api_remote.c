@@ -12,6 +12,7 @@
 
 #define NGX_HTTP_SIO_API_REMOTE_TIME   3000         /* ms */
 #define NGX_HTTP_SIO_API_REMOTE_BYTES  16777216     /* of all answers */
+#define NGX_HTTP_SIO_API_REMOTE_HELD   134217728    /* bytes of a worker */
 #define NGX_HTTP_SIO_API_REMOTE_SLICE  200          /* sockets in one turn */
 #define NGX_HTTP_SIO_API_REMOTE_NAME   256          /* bytes of a member's */
 
@@ -29,6 +30,10 @@ static u_char *ngx_http_sio_api_remote_handshake(u_char *p,
     const sio_json_t *v);
 static u_char *ngx_http_sio_api_remote_map(u_char *p, const sio_json_t *v,
     const char *name);
+
+
+/* What requests of this worker have of other nodes. */
+static size_t  ngx_http_sio_api_remote_all;
 
 
 ngx_http_sio_api_remote_t *
@@ -80,6 +85,17 @@ ngx_http_sio_api_remote_cleanup(void *data)
     ngx_http_sio_api_remote_t *remote = data;
 
     ngx_sio_cluster_question_close(&remote->question);
+
+    ngx_http_sio_api_remote_all -= remote->held;
+    remote->held = 0;
+}
+
+
+void
+ngx_http_sio_api_remote_hold(ngx_http_sio_api_remote_t *remote, size_t n)
+{
+    remote->held += n;
+    ngx_http_sio_api_remote_all += n;
 }
 
 
@@ -118,7 +134,9 @@ ngx_http_sio_api_remote_keep(ngx_http_sio_api_remote_t *remote,
     p = NULL;
     copy = NULL;
 
-    if (remote->bytes + list->raw.n <= NGX_HTTP_SIO_API_REMOTE_BYTES) {
+    if (remote->bytes + list->raw.n <= NGX_HTTP_SIO_API_REMOTE_BYTES
+        && ngx_http_sio_api_remote_all < NGX_HTTP_SIO_API_REMOTE_HELD)
+    {
         p = ngx_pnalloc(remote->op->pool, list->raw.n);
         copy = p ? ngx_array_push(&remote->lists) : NULL;
     }
@@ -129,6 +147,7 @@ ngx_http_sio_api_remote_keep(ngx_http_sio_api_remote_t *remote,
     }
 
     remote->bytes += list->raw.n;
+    ngx_http_sio_api_remote_hold(remote, list->raw.n);
 
     ngx_memcpy(p, list->raw.p, list->raw.n);
     *copy = *list;
@@ -347,6 +366,20 @@ ngx_http_sio_api_remote_map(u_char *p, const sio_json_t *v, const char *name)
     *p++ = '}';
 
     return p;
+}
+
+
+ngx_uint_t
+ngx_http_sio_api_remote_lack(const ngx_http_sio_api_remote_t *remote)
+{
+    if (remote->cluster != NGX_SIO_CLUSTER_SENT || remote->question.failed
+        || !remote->question.counted)
+    {
+        return NGX_MAX_UINT32_VALUE;
+    }
+
+    return ngx_sio_cluster_question_missing(&remote->question)
+           + remote->dropped;
 }
 
 

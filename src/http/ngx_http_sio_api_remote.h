@@ -20,7 +20,8 @@ typedef struct {
     ngx_msec_t                   end;
     ngx_uint_t                   waiting;
     ngx_uint_t                   dropped;   /* answers that were too large */
-    size_t                       bytes;
+    size_t                       bytes;     /* of answers */
+    size_t                       held;      /* with what was made of them */
     ngx_array_t                  lists;     /* sio_json_t, copies */
     ngx_uint_t                   list;      /* the one that is walked over */
     ngx_uint_t                   begun;
@@ -45,6 +46,14 @@ ngx_uint_t ngx_http_sio_api_remote_next(ngx_http_sio_api_remote_t *remote,
 /* Writes some sockets, the first one after a comma if there were n others. */
 ngx_int_t ngx_http_sio_api_remote_sockets(ngx_http_sio_api_remote_t *remote,
     sio_span_t namespace, ngx_uint_t *n);
+
+/* Counts memory that the request has besides, until it ends. */
+void ngx_http_sio_api_remote_hold(ngx_http_sio_api_remote_t *remote,
+    size_t n);
+
+/* How many answers are not there, the largest number if none can be heard. */
+ngx_uint_t ngx_http_sio_api_remote_lack(
+    const ngx_http_sio_api_remote_t *remote);
 
 /* How many nodes are missing, and what is wrong; 96 bytes of JSON at most. */
 u_char *ngx_http_sio_api_remote_write(ngx_http_sio_api_remote_t *remote,

@@ -159,6 +159,7 @@ ngx_http_sio_api_remote_new(ngx_http_sio_api_remote_rooms_t *remote,
         return NGX_ERROR;
     }
 
+    ngx_http_sio_api_remote_hold(remote->rooms, sizeof(ngx_str_node_t) + n);
     ngx_memcpy(node->str.data, name, n);
     node->node.key = hash;
     ngx_rbtree_insert(&remote->tree, &node->node);
@@ -195,7 +196,7 @@ ngx_http_sio_api_remote_rooms_write(ngx_http_sio_api_remote_rooms_t *remote,
     u_char *p)
 {
     return ngx_http_sio_api_remote_write(
-               ngx_sio_cluster_question_missing(&remote->ids->question)
-               > ngx_sio_cluster_question_missing(&remote->rooms->question)
+               ngx_http_sio_api_remote_lack(remote->ids)
+               > ngx_http_sio_api_remote_lack(remote->rooms)
                ? remote->ids : remote->rooms, p);
 }
