@@ -223,7 +223,7 @@ soak: $(subject) npm
 		t/soak/soak.test.mjs
 
 
-# What is cut takes a third of the time again, and what is slow some minutes.
+# The tests of cuts take two thirds of the time again.
 chaos: $(subject) npm
 	@$(nginx_env) CHAOS_TIME=$(CHAOS_TIME) CHAOS_CLIENTS=$(CHAOS_CLIENTS) \
 		$(run) node --limit $$((2 * $(CHAOS_TIME) + 300)) chaos \

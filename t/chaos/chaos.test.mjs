@@ -20,8 +20,17 @@ const SIZE = { clients: number('CHAOS_CLIENTS', 2000),
                rate: number('CHAOS_RATE', 200) };
 
 
+function recoveries(counters) {
+    return Object.fromEntries(Object.entries(counters).filter(([name, n]) =>
+        n > 0 && /^(recoveries|waits|slow|overruns)/.test(name)));
+}
+
+
 function judge(t, sum) {
     t.diagnostic(sum.line);
+
+    t.diagnostic(JSON.stringify({ closed: sum.reasons,
+                                  ...recoveries(sum.counters) }));
 
     for (const text of [...sum.faults, ...sum.details]) {
         t.diagnostic(text);
@@ -45,6 +54,13 @@ describe('nothing lost', () => {
     test('connections that are cut', async (t) => {
         judge(t, await chaos({ ...SIZE, clients: SIZE.clients / 4,
                                cuts: SIZE.clients / 40,
+                               seconds: SECONDS / 3 }));
+    });
+
+    test('long replays that break off', async (t) => {
+        judge(t, await chaos({ ...SIZE, clients: SIZE.clients / 20, rooms: 4,
+                               pad: 4000, cuts: SIZE.clients / 200,
+                               kill: 2000, reload: 10000,
                                seconds: SECONDS / 3 }));
     });
 

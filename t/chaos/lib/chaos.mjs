@@ -145,9 +145,8 @@ function line(options, sum, publisher, trouble, counters) {
         `${new Date().toISOString().slice(0, 10)}, ${VERSIONS()}`,
         `${Math.round(options.seconds)} s, ${options.clients} clients, `
         + `${WORKERS} workers, ${publisher.published} events`,
-        cuts ? `cuts: ${cuts}`
-             : `${trouble.kills} kills (${counters.rebuilds} within the lock), `
-               + `${trouble.reloads} reloads`,
+        `${trouble.kills} kills (${counters.rebuilds} within the lock), `
+        + `${trouble.reloads} reloads${cuts ? `; cuts: ${cuts}` : ''}`,
         `${totals.connects - options.clients} reconnections, `
         + `${totals.recovered} recovered`,
         `${publisher.repeats} repeated POSTs, ${publisher.duplicates} of what `
@@ -180,7 +179,7 @@ export async function chaos(options) {
 
 async function run(nginx, options) {
     const started = new Int32Array(new SharedArrayBuffer(4 * options.rooms));
-    const publisher = new Publisher(nginx, started, options.rate);
+    const publisher = new Publisher(nginx, started, options);
     const cutter = options.cuts ? await Cutter.start(nginx.port, options.cuts)
                                 : null;
     const target = { host: '127.0.0.1', port: cutter?.port ?? nginx.port };

@@ -12,6 +12,7 @@ const SOON = 200;               /* ms for the rest of a cut in the middle */
 const OPEN = 3000;              /* ms that nginx does not hear of a cut */
 const TICK = 10;
 const AGAIN = 0.5;              /* of cuts are followed by one in the replay */
+const LATEST = 8;               /* piece of the replay in which that is */
 const EVENT = '42[';
 
 
@@ -57,7 +58,7 @@ export class Cutter {
 
 /* One connection of a client, and ours to nginx for it. */
 class Pair {
-    /* fragile: it breaks in the middle of the first events that come */
+    /* fragile: it breaks in the middle of the events that come */
     constructor(client, port, owner, fragile) {
         this.client = client;
         this.fragile = fragile;
@@ -78,10 +79,10 @@ class Pair {
     }
 
     #data(from, to, data) {
-        if (this.mode === null && this.fragile.chosen
-            && from === this.server && data.includes(EVENT))
+        if (this.mode === null && this.fragile.left > 0
+            && from === this.server && data.includes(EVENT)
+            && --this.fragile.left === 0)
         {
-            this.fragile.chosen = false;
             this.fragile.count();
             this.mode = 'middle';
         }
@@ -163,7 +164,7 @@ class Proxy {
 
         if (!this.pairs.has(address)) {
             this.pairs.set(address, new Set());
-            this.fragile.set(address, { chosen: false,
+            this.fragile.set(address, { left: 0,
                                         count: () => this.counts.replay++ });
         }
 
@@ -182,7 +183,8 @@ class Proxy {
         }
 
         this.counts[mode]++;
-        this.fragile.get(address).chosen = Math.random() < AGAIN;
+        this.fragile.get(address).left =
+            Math.random() < AGAIN ? Math.ceil(Math.random() * LATEST) : 0;
         this.away.set(address, Date.now() + AWAY);
         [...pairs].forEach((pair) => pair.mode === null && pair.cut(mode));
     }

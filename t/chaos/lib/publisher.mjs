@@ -13,11 +13,15 @@ const PATIENCE = 3000;
 
 
 export class Publisher {
-    /* started: an Int32Array, for each room how many were sent off */
-    constructor(nginx, started, rate) {
+    /*
+     * started: an Int32Array, for each room how many were sent off; rate:
+     * events per second; pad: bytes by which each is longer
+     */
+    constructor(nginx, started, { rate, pad = 0 }) {
         this.nginx = nginx;
         this.started = started;
         this.rate = rate;
+        this.pad = 'x'.repeat(pad);
         this.agent = new http.Agent({ keepAlive: true });
         this.lanes = Array.from(started, () => Promise.resolve());
         this.repeats = 0;
@@ -58,7 +62,7 @@ export class Publisher {
         const number = Atomics.add(this.started, room, 1);
         const body = JSON.stringify({
             room: `room:${room}`, event: 'e', id: `${room}-${number}`,
-            data: { r: room, n: number, t: clock() } });
+            data: { r: room, n: number, t: clock(), x: this.pad } });
 
         for ( ;; ) {
             const answer = await this.#post(body);
