@@ -25,6 +25,7 @@ run = t/run --results $(out)/results
 proto = $(wildcard src/proto/*.c)
 jwt = $(wildcard src/jwt/*.c)
 adapter = $(wildcard src/cluster/sio_adapter*.c)
+zlib = src/engine/sio_zlib.c
 units = $(patsubst t/unit/%.c,$(out)/unit/%,$(wildcard t/unit/*$(T)*.c))
 fuzzers = $(patsubst t/fuzz/%.c,$(out)/fuzz/%,$(wildcard t/fuzz/*$(T)*.c))
 e2e = $(wildcard t/e2e/*$(T)*.test.mjs)
@@ -37,7 +38,7 @@ unfaulted = t/e2e/005-% t/e2e/260-% t/e2e/400-% t/e2e/500-% t/e2e/510-%
 faults = $(wildcard t/faults/*$(T)*.test.mjs)
 generator = $(wildcard t/bench/*$(T)*.test.mjs)
 
-includes = -Isrc/proto -Isrc/jwt -Isrc/cluster -It/lib
+includes = -Isrc/proto -Isrc/jwt -Isrc/cluster -Isrc/engine -It/lib
 sanitize = -fsanitize=address,undefined -fno-sanitize-recover=all \
 	-fno-omit-frame-pointer
 cflags = -std=c11 -g -O1 -Wall -Wextra -Wpedantic -Werror -MMD -MP \
@@ -177,6 +178,13 @@ $(out)/unit/sio_adapter: more = $(out)/adapter.a
 $(out)/unit/sio_adapter: $(out)/adapter.a
 $(out)/fuzz/sio_adapter: more = $(adapter)
 $(out)/fuzz/sio_adapter: $(adapter)
+
+# Compression, in src/engine.
+$(out)/unit/sio_zlib $(out)/fuzz/sio_zlib: libs = -lz
+$(out)/unit/sio_zlib: more = $(patsubst src/%.c,$(out)/%.o,$(zlib))
+$(out)/unit/sio_zlib: $(patsubst src/%.c,$(out)/%.o,$(zlib))
+$(out)/fuzz/sio_zlib: more = $(zlib)
+$(out)/fuzz/sio_zlib: $(zlib)
 
 
 $(out)/unit/%: t/unit/%.c $(out)/proto.a Makefile

@@ -72,6 +72,7 @@ ngx_sio_cluster_event(ngx_sio_cluster_t *cl, const ngx_sio_emit_t *emit,
     b->except.name = emit->except;
     b->except.n = emit->nexcept;
     b->is_volatile = emit->flags & NGX_SIO_VOLATILE;
+    b->plain = emit->flags & NGX_SIO_PLAIN;
     b->nattachments = emit->payload.nattachments;
 
     if (b->nattachments) {
@@ -309,7 +310,8 @@ ngx_sio_cluster_deliver(ngx_sio_cluster_t *cl, sio_span_t namespace,
     emit.nrooms = b->rooms.n;
     emit.except = b->except.name;
     emit.nexcept = b->except.n;
-    emit.flags = b->is_volatile ? NGX_SIO_VOLATILE : 0;
+    emit.flags = (b->is_volatile ? NGX_SIO_VOLATILE : 0)
+                 | (b->plain ? NGX_SIO_PLAIN : 0);
     emit.payload.text[0] = b->text;
     emit.payload.attachments = (sio_span_t *) b->attachments;
     emit.payload.nattachments = b->nattachments;

@@ -13,7 +13,8 @@ static int sio_adapter_options(sio_adapter_t *a, const msgpack_object *opts,
     sio_adapter_broadcast_t *b);
 static int sio_adapter_names(sio_adapter_t *a, const msgpack_object *list,
     unsigned which, sio_adapter_names_t *names);
-static int sio_adapter_true(const msgpack_object *map, const char *name);
+static int sio_adapter_flag(const msgpack_object *map, const char *name,
+    int value);
 static int sio_adapter_encode_event(sio_adapter_t *a, msgpack_packer *pk,
     const sio_adapter_broadcast_t *b, sio_span_t *message);
 static void sio_adapter_encode_opts(msgpack_packer *pk,
@@ -169,8 +170,9 @@ sio_adapter_options(sio_adapter_t *a, const msgpack_object *opts,
         return SIO_OK;
     }
 
-    b->is_volatile = sio_adapter_true(flags, "volatile");
-    b->local = sio_adapter_true(flags, "local");
+    b->is_volatile = sio_adapter_flag(flags, "volatile", 1);
+    b->local = sio_adapter_flag(flags, "local", 1);
+    b->plain = sio_adapter_flag(flags, "compress", 0);
 
     timeout = sio_adapter_member(flags, "timeout");
 
@@ -238,8 +240,10 @@ sio_adapter_names(sio_adapter_t *a, const msgpack_object *list,
 }
 
 
+/* Whether a flag is there and has that value. */
+
 static int
-sio_adapter_true(const msgpack_object *map, const char *name)
+sio_adapter_flag(const msgpack_object *map, const char *name, int value)
 {
     const msgpack_object  *o;
 
@@ -250,10 +254,11 @@ sio_adapter_true(const msgpack_object *map, const char *name)
     }
 
     if (o->type == MSGPACK_OBJECT_BOOLEAN) {
-        return o->via.boolean;
+        return o->via.boolean == value;
     }
 
-    return o->type == MSGPACK_OBJECT_POSITIVE_INTEGER && o->via.u64 != 0;
+    return value && o->type == MSGPACK_OBJECT_POSITIVE_INTEGER
+           && o->via.u64 != 0;
 }
 
 
@@ -359,11 +364,17 @@ sio_adapter_encode_opts(msgpack_packer *pk, const sio_adapter_broadcast_t *b)
     sio_adapter_encode_names(pk, "rooms", &b->rooms);
     sio_adapter_encode_names(pk, "except", &b->except);
     sio_adapter_pack_str(pk, sio_span("flags"));
-    msgpack_pack_map(pk, (b->is_volatile != 0) + (b->timeout != 0));
+    msgpack_pack_map(pk, (b->is_volatile != 0) + (b->plain != 0)
+                         + (b->timeout != 0));
 
     if (b->is_volatile) {
         sio_adapter_pack_str(pk, sio_span("volatile"));
         msgpack_pack_true(pk);
+    }
+
+    if (b->plain) {
+        sio_adapter_pack_str(pk, sio_span("compress"));
+        msgpack_pack_false(pk);
     }
 
     if (b->timeout) {

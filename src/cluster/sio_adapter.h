@@ -46,6 +46,7 @@ typedef struct {
     sio_adapter_names_t  rooms;
     sio_adapter_names_t  except;
     int                  is_volatile;
+    int                  plain;         /* not to be compressed */
     int                  local;         /* only for the sender's own node */
     uint64_t             timeout;       /* ms, for acks; 0 without */
     sio_span_t           text;          /* Engine.IO packet: 42["event",1] */

@@ -66,6 +66,8 @@ typedef struct {
     ngx_uint_t             limit_rooms;
     ngx_uint_t             room_max_length; /* bytes */
     size_t                 send_buffer;     /* bytes */
+    size_t                 compression;     /* of messages from so many bytes
+                                               on; NGX_SIO_COMPRESS_OFF */
     sio_rate_t             limit_events;    /* of one socket; 0: off */
     ngx_uint_t             limit_action;    /* NGX_SIO_LIMIT_... */
     ngx_uint_t             limit_sockets;   /* of one user; 0: off */
@@ -88,6 +90,7 @@ typedef struct {
     ngx_uint_t             forward_queue;   /* calls of a worker at a time */
     ngx_msec_t             forward_retry;   /* of disconnects, at most */
     ngx_uint_t             auth;            /* some namespace wants tokens */
+    ngx_uint_t             compression;     /* some namespace compresses */
     ngx_sio_namespace_conf_t  defaults;     /* the location's own rules */
     ngx_array_t           *namespaces;      /* of ngx_sio_namespace_conf_t *,
                                                literal ones first; never empty:

@@ -81,6 +81,10 @@ ngx_sio_frame_record(ngx_sio_zone_t *zone, const ngx_sio_record_view_t *view,
     frame->size = p - frame->data;
     frame->droppable = view->head.flags & NGX_SIO_VOLATILE;
 
+    if (view->head.flags & NGX_SIO_PLAIN) {
+        frame->deflated = frame;
+    }
+
     return frame;
 }
 
@@ -192,6 +196,41 @@ ngx_sio_frame_alloc(size_t size, ngx_uint_t packets)
     frame->refs = 1;
     frame->packets = packets;
     frame->droppable = 0;
+    frame->deflated = NULL;
+
+    return frame;
+}
+
+
+ngx_sio_frame_t *
+ngx_sio_frame_like(const ngx_sio_frame_t *frame)
+{
+    ngx_sio_frame_t  *copy;
+
+    copy = ngx_sio_frame_alloc(frame->size, frame->packets);
+
+    if (copy) {
+        copy->droppable = frame->droppable;
+        copy->deflated = copy;
+    }
+
+    return copy;
+}
+
+
+ngx_sio_frame_t *
+ngx_sio_frame_fit(ngx_sio_frame_t *frame, size_t size)
+{
+    ngx_sio_frame_t  *smaller;
+
+    smaller = realloc(frame, sizeof(ngx_sio_frame_t) + size);
+
+    if (smaller) {
+        frame = smaller;
+    }
+
+    frame->size = size;
+    frame->deflated = frame;
 
     return frame;
 }
@@ -201,6 +240,11 @@ void
 ngx_sio_frame_release(ngx_sio_frame_t *frame)
 {
     if (--frame->refs == 0) {
+
+        if (frame->deflated && frame->deflated != frame) {
+            ngx_sio_frame_release(frame->deflated);
+        }
+
         ngx_free(frame);
     }
 }

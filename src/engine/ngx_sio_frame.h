@@ -12,13 +12,16 @@
 #include "ngx_sio_log.h"
 
 
-typedef struct {
+typedef struct ngx_sio_frame_s  ngx_sio_frame_t;
+
+struct ngx_sio_frame_s {
     uint32_t           refs;            /* queues that hold it, and makers */
     uint16_t           packets;         /* Engine.IO packets */
     uint16_t           droppable;       /* volatile */
     size_t             size;
+    ngx_sio_frame_t   *deflated;        /* NULL: not tried; itself: none */
     u_char             data[];
-} ngx_sio_frame_t;
+};
 
 
 /* How attachments are encoded: binary frames, or text ones in base64. */
@@ -42,6 +45,12 @@ ngx_sio_frame_t *ngx_sio_frame_payload(const ngx_sio_payload_t *payload,
 
 /* A control frame, or a text one, from bytes; as above. */
 ngx_sio_frame_t *ngx_sio_frame_bytes(u_char opcode, const u_char *p, size_t n);
+
+/* A frame for as many bytes, none of them written, to be sent as it is. */
+ngx_sio_frame_t *ngx_sio_frame_like(const ngx_sio_frame_t *frame);
+
+/* Gives back what it does not need, all before it is shared. */
+ngx_sio_frame_t *ngx_sio_frame_fit(ngx_sio_frame_t *frame, size_t size);
 
 /* Gives a reference up. */
 void ngx_sio_frame_release(ngx_sio_frame_t *frame);

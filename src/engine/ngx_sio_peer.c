@@ -3,6 +3,7 @@
  * Peers: their queue of frames, and their end.
  */
 
+#include "ngx_sio_compress.h"
 #include "ngx_sio_lag.h"
 #include "ngx_sio_partial.h"
 #include "ngx_sio_presence.h"
@@ -371,7 +372,7 @@ ngx_sio_peer_packet(ngx_sio_peer_t *peer, const ngx_sio_payload_t *payload)
         return NGX_ERROR;
     }
 
-    ngx_sio_peer_queue(peer, frame);
+    ngx_sio_peer_queue(peer, ngx_sio_compress_packet(peer, frame));
     ngx_sio_frame_release(frame);
 
     return NGX_OK;

@@ -80,6 +80,7 @@ struct ngx_sio_peer_s {
     unsigned                     kept:1;    /* a POST: the session keeps
                                                `partial`, or one before it */
     unsigned                     why:4;     /* ngx_sio_end_t */
+    unsigned                     window:4;  /* log2, of deflate; 0: none */
 
     uint8_t                      attachments;   /* of a packet, to come */
     struct ngx_sio_partial_s    *partial;   /* that packet, or NULL: ignored */

@@ -5,6 +5,7 @@
  */
 
 #include "ngx_sio_presence.h"
+#include "ngx_sio_compress.h"
 #include "ngx_sio_control.h"
 #include "ngx_sio_lag.h"
 #include "ngx_sio_seldom.h"
@@ -283,7 +284,9 @@ ngx_sio_reader_deliver(ngx_sio_reader_t *reader,
         id = presence->seats[listener->seat].id;
         n++;
 
-        ngx_sio_peer_queue(peer, *frame);
+        ngx_sio_peer_queue(peer,
+                           ngx_sio_compressed(peer, *frame,
+                                              presence->conf->compression));
 
         if (peer->closing
             && ngx_sio_reader_audience(reader, kind, id) != audience)
@@ -314,7 +317,7 @@ ngx_sio_reader_direct(ngx_sio_reader_t *reader,
         frame = ngx_sio_reader_frame(reader, view, peer->base64);
 
         if (frame) {
-            ngx_sio_peer_queue(peer, frame);
+            ngx_sio_peer_queue(peer, ngx_sio_compress_packet(peer, frame));
             ngx_sio_frame_release(frame);
         }
 

@@ -37,6 +37,8 @@ static ngx_int_t ngx_http_sio_api_arguments(ngx_http_sio_api_op_t *op,
     ngx_http_sio_api_event_t *e);
 static ngx_int_t ngx_http_sio_api_flags(ngx_http_sio_api_op_t *op,
     ngx_http_sio_api_event_t *e);
+static ngx_int_t ngx_http_sio_api_flag(ngx_http_sio_api_event_t *e,
+    const sio_json_member_t *m);
 static ngx_int_t ngx_http_sio_api_raw(ngx_http_sio_api_op_t *op);
 static ngx_int_t ngx_http_sio_api_raw_pair(ngx_http_sio_api_op_t *op,
     sio_span_t name, sio_span_t value);
@@ -130,7 +132,7 @@ ngx_http_sio_api_emit_read(ngx_http_sio_api_op_t *op,
         rc = ngx_http_sio_api_ack_time(op, &e->ack);
     }
 
-    if (rc == NGX_OK && e->ack && e->flags == NGX_SIO_VOLATILE) {
+    if (rc == NGX_OK && e->ack && (e->flags & NGX_SIO_VOLATILE)) {
         rc = ngx_http_sio_api_fail(op, NGX_HTTP_SIO_API_MALFORMED,
                                    "a volatile event has no acks", "ack");
     }
@@ -207,21 +209,38 @@ ngx_http_sio_api_flags(ngx_http_sio_api_op_t *op, ngx_http_sio_api_event_t *e)
                                          m.key.raw.n - 2, m.key.raw.p + 1);
         }
 
-        if (sio_json_is(&m.key, sio_span("volatile"))) {
-            e->flags = m.value.kind == SIO_JSON_TRUE ? NGX_SIO_VOLATILE : 0;
-            continue;
-        }
-
-        if (sio_json_is(&m.key, sio_span("local"))) {
-            e->local = m.value.kind == SIO_JSON_TRUE;
-            continue;
-        }
-
-        if (!sio_json_is(&m.key, sio_span("compress"))) {
+        if (ngx_http_sio_api_flag(e, &m) != NGX_OK) {
             return ngx_http_sio_api_fail(op, NGX_HTTP_SIO_API_MALFORMED,
                                          "unknown flag", "flags.%*s",
                                          m.key.raw.n - 2, m.key.raw.p + 1);
         }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_sio_api_flag(ngx_http_sio_api_event_t *e,
+    const sio_json_member_t *m)
+{
+    ngx_uint_t  on;
+
+    on = m->value.kind == SIO_JSON_TRUE;
+
+    if (sio_json_is(&m->key, sio_span("volatile"))) {
+        e->flags &= ~NGX_SIO_VOLATILE;
+        e->flags |= on ? NGX_SIO_VOLATILE : 0;
+
+    } else if (sio_json_is(&m->key, sio_span("compress"))) {
+        e->flags &= ~NGX_SIO_PLAIN;
+        e->flags |= on ? 0 : NGX_SIO_PLAIN;
+
+    } else if (sio_json_is(&m->key, sio_span("local"))) {
+        e->local = on;
+
+    } else {
+        return NGX_DECLINED;
     }
 
     return NGX_OK;

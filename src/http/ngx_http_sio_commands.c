@@ -177,6 +177,13 @@ ngx_command_t  ngx_http_sio_commands[] = {
       ngx_http_sio_namespace_field(send_buffer),
       &ngx_http_sio_buffers },
 
+    { ngx_string("socketio_compression"),
+      NGX_HTTP_SIO_ANY|NGX_CONF_1MORE,
+      ngx_http_sio_set_compression,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      ngx_http_sio_namespace_field(compression),
+      NULL },
+
     { ngx_string("socketio_room"),
       NGX_HTTP_SIO_ANY|NGX_CONF_1MORE,
       ngx_http_sio_set_room,

@@ -10,6 +10,7 @@
 
 #include "ngx_http_sio_setters.h"
 #include "ngx_sio_announce.h"
+#include "ngx_sio_compress.h"
 
 
 static char *ngx_http_sio_namespace_name(ngx_conf_t *cf,
@@ -67,6 +68,7 @@ ngx_http_sio_namespace_unset(ngx_sio_namespace_conf_t *nc)
     nc->limit_rooms = NGX_CONF_UNSET_UINT;
     nc->room_max_length = NGX_CONF_UNSET_UINT;
     nc->send_buffer = NGX_CONF_UNSET_SIZE;
+    nc->compression = NGX_CONF_UNSET_SIZE;
 }
 
 
@@ -85,6 +87,8 @@ ngx_http_sio_namespace_merge(ngx_conf_t *cf, ngx_sio_namespace_conf_t *prev,
                               128);
     ngx_conf_merge_size_value(conf->send_buffer, prev->send_buffer,
                               1024 * 1024);
+    ngx_conf_merge_size_value(conf->compression, prev->compression,
+                              NGX_SIO_COMPRESS_OFF);
     ngx_http_sio_namespace_limits_merge(prev, conf);
 
     if (!conf->recovery.set) {
@@ -483,6 +487,10 @@ ngx_http_sio_check_namespace(ngx_conf_t *cf, ngx_sio_endpoint_t *endpoint,
         }
 
         endpoint->auth = 1;
+    }
+
+    if (nc->compression != NGX_SIO_COMPRESS_OFF) {
+        endpoint->compression = 1;
     }
 
     if (nc->announce.join.len || nc->announce.leave.len) {

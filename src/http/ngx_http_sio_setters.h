@@ -34,6 +34,10 @@ char *ngx_http_sio_set_cookie(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_http_sio_set_origin(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_http_sio_set_room(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
+/* socketio_compression. */
+char *ngx_http_sio_set_compression(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
 /* The same for tokens: keys are read and checked here. */
 char *ngx_http_sio_set_jwt_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_http_sio_set_jwt_jwks(ngx_conf_t *cf, ngx_command_t *cmd,

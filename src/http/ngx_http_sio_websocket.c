@@ -5,6 +5,7 @@
  */
 
 #include "ngx_http_sio_answer.h"
+#include "ngx_http_sio_negotiate.h"
 #include "ngx_http_sio_ws.h"
 #include "ngx_sio_seldom.h"
 #include "ngx_sio_upgrade.h"
@@ -21,8 +22,8 @@ static ngx_int_t ngx_http_sio_websocket_new(ngx_http_sio_ws_t *ws);
 static ngx_int_t ngx_http_sio_websocket_probe(ngx_http_sio_ws_t *ws,
     const ngx_http_sio_args_t *args);
 static ngx_int_t ngx_http_sio_websocket_accept(ngx_http_request_t *r);
-static ngx_int_t ngx_http_sio_websocket_protocol(ngx_http_request_t *r);
-static ngx_int_t ngx_http_sio_websocket_start(ngx_http_sio_ws_t *ws);
+static ngx_int_t ngx_http_sio_websocket_start(ngx_http_sio_ws_t *ws,
+    const sio_extension_t *extension);
 static void ngx_http_sio_websocket_flush(ngx_http_request_t *r);
 static void ngx_http_sio_websocket_detach(ngx_event_t *ev);
 static void ngx_http_sio_websocket_release(ngx_connection_t *c,
@@ -34,6 +35,7 @@ ngx_int_t
 ngx_http_sio_websocket(ngx_http_request_t *r, const ngx_http_sio_args_t *args)
 {
     ngx_int_t                 rc;
+    sio_extension_t           extension;
     ngx_http_sio_ws_t        *ws;
     ngx_http_sio_loc_conf_t  *slcf;
 
@@ -50,6 +52,10 @@ ngx_http_sio_websocket(ngx_http_request_t *r, const ngx_http_sio_args_t *args)
     rc = ngx_http_sio_websocket_check(r);
     if (rc != NGX_DECLINED) {
         return rc;
+    }
+
+    if (ngx_http_sio_negotiate(r, &extension) != NGX_OK) {
+        return ngx_http_sio_error(r, NGX_HTTP_SIO_BAD_REQUEST);
     }
 
     if (args->sid.len == 0
@@ -70,6 +76,8 @@ ngx_http_sio_websocket(ngx_http_request_t *r, const ngx_http_sio_args_t *args)
     ws->peer.reader = ngx_sio_reader(slcf->endpoint.zone);
     ws->peer.transport = &ngx_http_sio_ws_transport;
     ws->peer.base64 = args->base64;
+    ws->peer.window = extension.window;
+    ws->reader.extension = extension.window ? SIO_WS_DEFLATED : 0;
     ws->peer.blocked = 1;               /* nothing before the 101 */
     ws->peer.closing = 1;               /* not known to the reader yet */
     ngx_queue_init(&ws->peer.presences);
@@ -81,7 +89,7 @@ ngx_http_sio_websocket(ngx_http_request_t *r, const ngx_http_sio_args_t *args)
         return rc;
     }
 
-    return ngx_http_sio_websocket_start(ws);
+    return ngx_http_sio_websocket_start(ws, &extension);
 }
 
 
@@ -277,7 +285,8 @@ ngx_http_sio_websocket_probe(ngx_http_sio_ws_t *ws,
 
 
 static ngx_int_t
-ngx_http_sio_websocket_start(ngx_http_sio_ws_t *ws)
+ngx_http_sio_websocket_start(ngx_http_sio_ws_t *ws,
+    const sio_extension_t *extension)
 {
     ngx_http_request_t  *r;
     ngx_http_cleanup_t  *cln;
@@ -299,7 +308,9 @@ ngx_http_sio_websocket_start(ngx_http_sio_ws_t *ws)
     ws->detach.data = ws;
     ws->detach.log = r->connection->log;
 
-    if (ngx_http_sio_websocket_accept(r) != NGX_OK) {
+    if (ngx_http_sio_negotiated(r, extension) != NGX_OK
+        || ngx_http_sio_websocket_accept(r) != NGX_OK)
+    {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -344,9 +355,7 @@ ngx_http_sio_websocket_accept(ngx_http_request_t *r)
 
     ngx_str_set(&value, "websocket");
 
-    if (ngx_http_sio_header(r, "Upgrade", &value) != NGX_OK
-        || ngx_http_sio_websocket_protocol(r) != NGX_OK)
-    {
+    if (ngx_http_sio_header(r, "Upgrade", &value) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -364,35 +373,6 @@ ngx_http_sio_websocket_accept(ngx_http_request_t *r)
     }
 
     return NGX_OK;
-}
-
-
-/* Browsers fail a connection that does not take one of those they offer. */
-
-static ngx_int_t
-ngx_http_sio_websocket_protocol(ngx_http_request_t *r)
-{
-    u_char     *end;
-    ngx_str_t  *offered, value;
-
-    offered = ngx_http_sio_request_header(r, "sec-websocket-protocol");
-
-    if (offered == NULL || offered->len == 0) {
-        return NGX_OK;
-    }
-
-    value = *offered;
-    end = ngx_strlchr(value.data, value.data + value.len, ',');
-
-    if (end) {
-        value.len = end - value.data;
-    }
-
-    while (value.len && value.data[value.len - 1] == ' ') {
-        value.len--;
-    }
-
-    return ngx_http_sio_header(r, "Sec-WebSocket-Protocol", &value);
 }
 
 

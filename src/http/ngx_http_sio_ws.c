@@ -11,13 +11,13 @@
 
 #define NGX_HTTP_SIO_WS_READS   16      /* of one turn of the event loop */
 #define NGX_HTTP_SIO_WS_BUFFER  65536
+#define NGX_HTTP_SIO_WS_PART    2048    /* of it, where a byte may be 1000 */
+#define NGX_HTTP_SIO_WS_INFLATED  65536 /* bytes: others have their turn */
 #define NGX_HTTP_SIO_WS_LINGER  2000    /* ms, for the client's close frame */
 
 
 static ngx_int_t ngx_http_sio_ws_chunk(ngx_http_sio_ws_t *ws,
     const sio_ws_chunk_t *chunk);
-static ngx_int_t ngx_http_sio_ws_collect(ngx_http_sio_ws_t *ws,
-    const sio_ws_chunk_t *chunk, sio_span_t *message);
 static ngx_int_t ngx_http_sio_ws_control(ngx_http_sio_ws_t *ws,
     const sio_ws_chunk_t *chunk);
 static void ngx_http_sio_ws_end(ngx_sio_peer_t *peer, ngx_sio_end_t why);
@@ -37,6 +37,7 @@ const ngx_sio_transport_t  ngx_http_sio_ws_transport = {
 void
 ngx_http_sio_ws_read(ngx_event_t *rev)
 {
+    size_t              size;
     ssize_t             n;
     ngx_uint_t          i;
     ngx_connection_t   *c;
@@ -59,9 +60,12 @@ ngx_http_sio_ws_read(ngx_event_t *rev)
         return;
     }
 
+    size = ws->peer.window ? NGX_HTTP_SIO_WS_PART : sizeof(buffer);
+    ws->inflated = 0;
+
     for (i = 0; i < NGX_HTTP_SIO_WS_READS; i++) {
 
-        n = c->recv(c, buffer, sizeof(buffer));
+        n = c->recv(c, buffer, size);
 
         if (n == NGX_AGAIN) {
             if (ngx_handle_read_event(rev, 0) == NGX_OK) {
@@ -91,6 +95,10 @@ ngx_http_sio_ws_read(ngx_event_t *rev)
         if (ngx_http_sio_ws_done(ws)) {
             ngx_http_sio_ws_close(ws);
             return;
+        }
+
+        if (ws->inflated > NGX_HTTP_SIO_WS_INFLATED) {
+            break;
         }
     }
 
@@ -138,71 +146,11 @@ ngx_http_sio_ws_input(ngx_http_sio_ws_t *ws, u_char *p, size_t n)
 static ngx_int_t
 ngx_http_sio_ws_chunk(ngx_http_sio_ws_t *ws, const sio_ws_chunk_t *chunk)
 {
-    ngx_int_t   rc;
-    sio_span_t  message;
-
     if (chunk->opcode & 0x8) {
         return ngx_http_sio_ws_control(ws, chunk);
     }
 
-    if (ws->peer.closing) {
-        return NGX_OK;
-    }
-
-    rc = ngx_http_sio_ws_collect(ws, chunk, &message);
-
-    if (rc != NGX_DONE) {
-        return rc;
-    }
-
-    rc = ngx_http_sio_ws_message(ws, chunk->opcode == SIO_WS_TEXT, message);
-
-    if (ws->message) {
-        ngx_free(ws->message);
-        ws->message = NULL;
-        ws->size = 0;
-        ws->n = 0;
-    }
-
-    return rc;
-}
-
-
-/* NGX_DONE: the message is whole.  One in a single piece is not copied. */
-
-static ngx_int_t
-ngx_http_sio_ws_collect(ngx_http_sio_ws_t *ws, const sio_ws_chunk_t *chunk,
-    sio_span_t *message)
-{
-    size_t   size;
-    u_char  *p;
-
-    if (chunk->first && chunk->last) {
-        *message = chunk->data;
-        return NGX_DONE;
-    }
-
-    if (ws->n + chunk->data.n > ws->size) {
-        size = ngx_max(ws->size * 2, ws->n + chunk->data.n + 256);
-
-        p = realloc(ws->message, size);
-        if (p == NULL) {
-            return NGX_ERROR;
-        }
-
-        ws->message = p;
-        ws->size = size;
-    }
-
-    if (chunk->data.n) {
-        ngx_memcpy(ws->message + ws->n, chunk->data.p, chunk->data.n);
-        ws->n += chunk->data.n;
-    }
-
-    message->p = ws->message;
-    message->n = ws->n;
-
-    return chunk->last ? NGX_DONE : NGX_OK;
+    return ws->peer.closing ? NGX_OK : ngx_http_sio_ws_collect(ws, chunk);
 }
 
 

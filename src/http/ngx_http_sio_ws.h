@@ -33,6 +33,7 @@ typedef struct {
     unsigned               saying_bye:1;    /* a close frame is the last */
     unsigned               bye_heard:1;     /* the client's close frame */
     uint16_t               code;        /* of the close frame to send */
+    uint32_t               inflated;    /* bytes, of one turn */
 } ngx_http_sio_ws_t;
 
 
@@ -66,6 +67,13 @@ void ngx_http_sio_ws_heartbeat(ngx_http_sio_ws_t *ws, ngx_msec_t wait);
 
 /* Ends a session that has no socket, or a probe that is no upgrade, by then. */
 void ngx_http_sio_ws_limit(ngx_http_sio_ws_t *ws, ngx_msec_t wait);
+
+/*
+ * Takes a chunk of a message, which is handled when it is whole; NGX_ERROR: the
+ * client has broken the protocol, or there is no memory.
+ */
+ngx_int_t ngx_http_sio_ws_collect(ngx_http_sio_ws_t *ws,
+    const sio_ws_chunk_t *chunk);
 
 /* Handles a whole message; NGX_ERROR: the client has broken the protocol. */
 ngx_int_t ngx_http_sio_ws_message(ngx_http_sio_ws_t *ws, ngx_uint_t text,

@@ -25,7 +25,7 @@ struct ngx_sio_emit_s {
     ngx_uint_t          nrooms;         /* 0: the whole namespace */
     const sio_span_t   *except;
     ngx_uint_t          nexcept;        /* both at most NGX_SIO_TARGETS_MAX */
-    ngx_uint_t          flags;          /* NGX_SIO_VOLATILE */
+    ngx_uint_t          flags;          /* NGX_SIO_VOLATILE, NGX_SIO_PLAIN */
     ngx_sio_ref_t       sender;         /* socket of a client, cell 0: none;
                                            then there are no exceptions */
     unsigned            member:1;       /* it must be in each of the rooms */

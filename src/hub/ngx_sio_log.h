@@ -23,6 +23,7 @@
 #define NGX_SIO_ASKS            0x02   /* flag: the client is to answer it */
 #define NGX_SIO_ANSWERS         0x04   /* flag: it is an answer to a client */
 #define NGX_SIO_PASSING         0x07   /* any of them: no recovery repeats it */
+#define NGX_SIO_PLAIN           0x08   /* flag: not to be compressed */
 
 /* What a target is. */
 #define NGX_SIO_TO_NAMESPACE     1

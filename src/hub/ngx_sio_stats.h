@@ -27,6 +27,11 @@ typedef struct {
     ngx_atomic_t   bytes_in;
     ngx_atomic_t   packets_out;         /* Engine.IO packets to clients */
     ngx_atomic_t   bytes_out;
+    ngx_atomic_t   compressions;        /* messages, once for all receivers */
+    ngx_atomic_t   compressed_from;     /* bytes */
+    ngx_atomic_t   compressed_to;
+    ngx_atomic_t   compressed_deliveries;
+    ngx_atomic_t   decompressions;      /* of clients' messages */
     ngx_atomic_t   events_unmatched;    /* client events that nothing takes */
     ngx_atomic_t   events_limited;      /* over socketio_limit_events */
     ngx_atomic_t   relays;              /* client events passed on */

@@ -33,6 +33,7 @@ static int sio_ws_head(sio_ws_reader_t *w, const uint8_t *p, size_t n,
 static int sio_ws_check(sio_ws_reader_t *w, const uint8_t *head);
 static size_t sio_ws_head_need(const uint8_t *head);
 static int sio_ws_begin(sio_ws_reader_t *w, const uint8_t *head);
+static int sio_ws_begin_data(sio_ws_reader_t *w, const uint8_t *head);
 static int sio_ws_payload(sio_ws_reader_t *w, uint8_t *p, size_t n,
     sio_ws_chunk_t *chunk);
 static int sio_ws_text(sio_ws_reader_t *w, const sio_ws_chunk_t *chunk);
@@ -109,6 +110,27 @@ sio_ws_write_head(uint8_t *dst, uint8_t opcode, uint64_t length)
     }
 
     return n;
+}
+
+
+size_t
+sio_ws_read_head(const uint8_t *p, uint8_t *first, uint64_t *length)
+{
+    *first = p[0];
+
+    if (p[1] < 126) {
+        *length = p[1];
+        return 2;
+    }
+
+    if (p[1] == 126) {
+        *length = sio_ws_number(p + 2, 2);
+        return 4;
+    }
+
+    *length = sio_ws_number(p + 2, 8);
+
+    return SIO_WS_HEAD_MAX;
 }
 
 
@@ -194,7 +216,10 @@ sio_ws_head(sio_ws_reader_t *w, const uint8_t *p, size_t n, size_t *used)
 }
 
 
-/* What the first two bytes tell: RFC 6455, sections 5.1, 5.2, 5.4 and 5.5. */
+/*
+ * What the first two bytes tell: RFC 6455, sections 5.1, 5.2, 5.4 and 5.5, and
+ * RFC 7692, section 6.1: RSV1 stands in the first frame of a message only.
+ */
 
 static int
 sio_ws_check(sio_ws_reader_t *w, const uint8_t *head)
@@ -204,14 +229,14 @@ sio_ws_check(sio_ws_reader_t *w, const uint8_t *head)
     opcode = head[0] & SIO_WS_OPCODE;
     length = head[1] & SIO_WS_LENGTH;
 
-    if ((head[0] & SIO_WS_RSV) || !(head[1] & SIO_WS_MASK)) {
+    if ((head[0] & SIO_WS_RSV & ~w->extension) || !(head[1] & SIO_WS_MASK)) {
         return sio_ws_fail(w, SIO_WS_PROTOCOL);
     }
 
     switch (opcode) {
 
     case SIO_WS_CONT:
-        if (w->message == 0) {
+        if (w->message == 0 || (head[0] & SIO_WS_RSV)) {
             return sio_ws_fail(w, SIO_WS_PROTOCOL);
         }
 
@@ -228,7 +253,7 @@ sio_ws_check(sio_ws_reader_t *w, const uint8_t *head)
     case SIO_WS_CLOSE:
     case SIO_WS_PING:
     case SIO_WS_PONG:
-        if (!(head[0] & SIO_WS_FIN)
+        if ((head[0] & (SIO_WS_FIN | SIO_WS_RSV)) != SIO_WS_FIN
             || length > SIO_WS_CONTROL_MAX
             || (opcode == SIO_WS_CLOSE && length == 1))
         {
@@ -297,17 +322,9 @@ sio_ws_begin(sio_ws_reader_t *w, const uint8_t *head)
 
     if (!sio_ws_is_control(w->opcode)) {
 
-        if (w->opcode != SIO_WS_CONT) {
-            w->message = w->opcode;
-            w->total = 0;
-            memset(&w->utf8, 0, sizeof(sio_utf8_t));
+        if (sio_ws_begin_data(w, head) != SIO_OK) {
+            return SIO_ERROR;
         }
-
-        if (length > w->max || w->total > w->max - length) {
-            return sio_ws_fail(w, SIO_WS_TOO_BIG);
-        }
-
-        w->total += length;
 
     } else if (w->opcode == SIO_WS_CLOSE) {
 
@@ -316,6 +333,32 @@ sio_ws_begin(sio_ws_reader_t *w, const uint8_t *head)
     }
 
     w->in_payload = SIO_WS_BEGUN;
+
+    return SIO_OK;
+}
+
+
+static int
+sio_ws_begin_data(sio_ws_reader_t *w, const uint8_t *head)
+{
+    uint64_t  max;
+
+    if (w->opcode != SIO_WS_CONT) {
+        w->message = w->opcode;
+        w->total = 0;
+        w->deflated = (head[0] & SIO_WS_DEFLATED) != 0;
+        memset(&w->utf8, 0, sizeof(sio_utf8_t));
+    }
+
+    /* zlib adds an eighth at most, where it must do without stored blocks */
+
+    max = w->max + (w->deflated ? w->max / 8 + 64 : 0);
+
+    if (w->left > max || w->total > max - w->left) {
+        return sio_ws_fail(w, SIO_WS_TOO_BIG);
+    }
+
+    w->total += w->left;
 
     return SIO_OK;
 }
@@ -334,10 +377,11 @@ sio_ws_payload(sio_ws_reader_t *w, uint8_t *p, size_t n, sio_ws_chunk_t *chunk)
     chunk->opcode = (w->opcode == SIO_WS_CONT) ? w->message : w->opcode;
     chunk->first = (w->in_payload == SIO_WS_BEGUN && w->opcode != SIO_WS_CONT);
     chunk->last = (w->left == 0 && w->fin);
+    chunk->deflated = w->deflated;
 
     rc = SIO_OK;
 
-    if (chunk->opcode == SIO_WS_TEXT) {
+    if (chunk->opcode == SIO_WS_TEXT && !w->deflated) {
         rc = sio_ws_text(w, chunk);
 
     } else if (chunk->opcode == SIO_WS_CLOSE) {

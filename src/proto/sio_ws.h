@@ -1,6 +1,7 @@
 
 /*
- * WebSocket framing of RFC 6455, the server's side, without extensions.
+ * WebSocket framing of RFC 6455, the server's side.  Of extensions it knows the
+ * bit by which permessage-deflate (RFC 7692) marks messages, and no more.
  *
  * The reader is fed bytes as they arrive, unmasks them in place and returns
  * chunks; it keeps no payload, so that an idle connection holds no buffer.
@@ -20,6 +21,8 @@
 #define SIO_WS_PING    0x9
 #define SIO_WS_PONG    0xa
 
+#define SIO_WS_DEFLATED     0x40    /* RSV1 in a frame's first byte */
+
 #define SIO_WS_HEAD_MAX     10  /* bytes of an unmasked frame's head */
 #define SIO_WS_CONTROL_MAX  125 /* bytes of a control frame's payload */
 
@@ -32,7 +35,7 @@
 #define SIO_WS_TRY_LATER    1013
 
 
-/* Zero-filled, but for max, before the first byte. */
+/* Zero-filled, but for max and extension, before the first byte. */
 typedef struct {
     uint64_t    max;            /* bytes of one message, all its frames */
     uint64_t    left;           /* payload bytes of the current frame to come */
@@ -45,6 +48,8 @@ typedef struct {
     uint8_t     message;        /* opcode of the message under way, or 0 */
     uint8_t     in_payload; /* 0: in a head, else private */
     uint8_t     fin;
+    uint8_t     extension;      /* SIO_WS_DEFLATED where it was negotiated */
+    uint8_t     deflated;       /* the message under way is */
     sio_utf8_t  utf8;           /* of the text message under way */
     uint16_t    error;          /* close code after SIO_ERROR */
 } sio_ws_reader_t;
@@ -54,6 +59,7 @@ typedef struct {
     uint8_t     opcode;         /* TEXT or BINARY (never CONT), or a control */
     uint8_t     first;          /* starts a message or a control frame */
     uint8_t     last;           /* ends it */
+    uint8_t     deflated;       /* a message's: its data is compressed */
     sio_span_t  data;           /* unmasked, inside the caller's buffer */
 } sio_ws_chunk_t;
 
@@ -67,7 +73,9 @@ typedef struct {
  * Checked: masks, reserved bits and opcodes, shortest length form (section
  * 5.2), control frames (5.5), order of fragments, message size (before any
  * payload is taken, 1009), UTF-8 of text messages (1007; a bad byte is found in
- * the chunk it is in), close codes (7.4, 1002) and reasons (1007).
+ * the chunk it is in), close codes (7.4, 1002) and reasons (1007).  Of a
+ * message that is compressed neither the UTF-8 nor the size that it is inflated
+ * to is checked; it may exceed max by what compression adds to random bytes.
  * The chunk of a control frame may come in pieces too: first and last tell.
  * Errors stay; whatever follows a close frame is taken and dropped.
  */
@@ -79,6 +87,12 @@ int sio_ws_read(sio_ws_reader_t *w, uint8_t *p, size_t n, size_t *used,
  * bytes.  Returns the number of bytes written.
  */
 size_t sio_ws_write_head(uint8_t *dst, uint8_t opcode, uint64_t length);
+
+/*
+ * Reads such a head, which is whole: its first byte and the length.  Returns
+ * the number of its bytes.
+ */
+size_t sio_ws_read_head(const uint8_t *p, uint8_t *first, uint64_t *length);
 
 /* The number of bytes that sio_ws_write_head() will write. */
 size_t sio_ws_head_size(uint64_t length);

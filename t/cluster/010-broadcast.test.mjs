@@ -16,6 +16,7 @@ import { request } from '../lib/raw.mjs';
 import { NO_REDIS, heard, startNode, startRedis } from '../lib/redis.mjs';
 
 const LOCATION = `socketio_room *;
+    socketio_compression on;
     socketio_on say relay room=\${arg.0} self;
     socketio_on tell relay room=\${arg.0};
     socketio_namespace / { }
@@ -228,6 +229,34 @@ describe('a cluster', { skip: NO_REDIS }, () => {
                 'base64')],
             data: { a: [{ _placeholder: true, num: 0 }], b: 1 },
         }));
+        leave(clients);
+    });
+
+    test('compress is what the publisher says', async () => {
+        const clients = await Promise.all(it.nginx.map((nginx) =>
+            connect(nginx, { mode: 'websocket', perMessageDeflate: true })));
+        const compressions = () => Promise.all(it.nginx.map(async (nginx) =>
+            (await nginx.status()).counters.compressions));
+        const text = 'again and '.repeat(500);
+
+        for (const [publish, wanted] of [
+            [() => it.node.io.emit('e', text), [1, 1]],
+            [() => it.node.io.compress(false).emit('e', text), [0, 0]],
+            [() => it.emitter.compress(false).emit('e', text), [0, 0]],
+            [() => it.nginx[1].publish({ event: 'e', data: text }), [1, 1]],
+            [() => it.nginx[1].publish({ event: 'e', data: text,
+                                         flags: { compress: false } }),
+             [0, 0]],
+        ]) {
+            const before = await compressions();
+            const all = clients.map((c) => once(c, 'e'));
+
+            await publish();
+            assert.deepEqual(await waitAll(all), [[text], [text]]);
+            assert.deepEqual((await compressions()).map((n, i) =>
+                n - before[i]), wanted, String(publish));
+        }
+
         leave(clients);
     });
 

@@ -81,6 +81,30 @@ refuses('socketio_zone twice', [
      '"x" is already declared'],
 ], 'http');
 
+refuses('socketio_compression', [
+    ['socketio_compression;', 'invalid number of arguments'],
+    ['socketio_compression yes;', 'write "on" or "off"'],
+    ['socketio_compression off threshold=1k;', 'a parameter after "off"'],
+    ['socketio_compression on 1k;', 'takes threshold=SIZE'],
+    ['socketio_compression on level=9;', 'takes threshold=SIZE'],
+    ['socketio_compression on threshold=1k x;', 'takes threshold=SIZE'],
+    ['socketio_compression on threshold=;', 'a size from 0 to 1m'],
+    ['socketio_compression on threshold=-1;', 'a size from 0 to 1m'],
+    ['socketio_compression on threshold=2m;', 'a size from 0 to 1m'],
+    ['socketio_compression on threshold=many;', 'a size from 0 to 1m'],
+    ['socketio_compression on; socketio_compression off;', 'is duplicate'],
+    ['socketio_namespace / { socketio_compression; }',
+     'invalid number of arguments'],
+]);
+
+takes('socketio_compression', [
+    'socketio_compression on;',
+    'socketio_compression off;',
+    'socketio_compression on threshold=0;',
+    'socketio_compression on threshold=1m;',
+    'socketio_namespace / { socketio_compression on threshold=2k; }',
+]);
+
 refuses('socketio', [
     ['socketio app;', '"socketio" directive is duplicate'],
     ['location /socket.io/a/ { socketio other; }',

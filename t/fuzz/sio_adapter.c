@@ -75,6 +75,7 @@ broadcast(sio_adapter_t *one, sio_adapter_t *two, sio_span_t text)
     check(sio_span_eq(b.uid, c.uid) && sio_span_eq(b.nsp, c.nsp));
     check(sio_span_eq(b.text, c.text));
     check(!b.is_volatile == !c.is_volatile);
+    check(!b.plain == !c.plain);
     check(b.nattachments == c.nattachments);
     check_names(&b.rooms, &c.rooms);
     check_names(&b.except, &c.except);

@@ -2,7 +2,8 @@
 /*
  * WebSocket reader: the same bytes, fed whole and in pieces, give the same
  * messages and the same error.  Input: a byte for the largest message, a byte
- * for the number of piece sizes, these sizes, the bytes of the connection.
+ * for the number of piece sizes, with its highest bit for permessage-deflate,
+ * these sizes, the bytes of the connection.
  */
 
 #include "sio_ws.h"
@@ -96,7 +97,7 @@ take_data(story_t *s, const sio_ws_chunk_t *chunk, uint64_t max)
     memcpy(s->body + s->body_n, chunk->data.p, chunk->data.n);
     s->body_n += chunk->data.n;
     s->open = chunk->last ? 0 : chunk->opcode;
-    check(s->body_n <= max);
+    check(s->body_n <= (chunk->deflated ? max + max / 8 + 64 : max));
 
     if (!chunk->last) {
         return;
@@ -104,8 +105,10 @@ take_data(story_t *s, const sio_ws_chunk_t *chunk, uint64_t max)
 
     message.p = s->body;
     message.n = s->body_n;
-    check(chunk->opcode == SIO_WS_BINARY || sio_utf8_valid(message));
-    tell(s, chunk->opcode, s->body, s->body_n);
+    check(chunk->opcode == SIO_WS_BINARY || chunk->deflated
+          || sio_utf8_valid(message));
+    tell(s, chunk->opcode | (chunk->deflated ? SIO_WS_DEFLATED : 0), s->body,
+         s->body_n);
 }
 
 
@@ -153,15 +156,15 @@ feed(sio_ws_reader_t *w, story_t *s, const uint8_t *p, size_t n)
 
 
 static void
-read_all(story_t *s, uint64_t max, sio_span_t wire, sio_span_t sizes)
+read_all(story_t *s, const sio_ws_reader_t *fresh, sio_span_t wire,
+    sio_span_t sizes)
 {
     int              rc;
     size_t           at, n, i;
     sio_ws_reader_t  w;
 
     memset(s, 0, sizeof(*s));
-    memset(&w, 0, sizeof(w));
-    w.max = max;
+    w = *fresh;
 
     /* A frame takes 6 bytes at least and adds 1 + sizeof(size_t) here. */
 
@@ -191,15 +194,17 @@ read_all(story_t *s, uint64_t max, sio_span_t wire, sio_span_t sizes)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    story_t     whole, pieces;
-    uint64_t    max;
-    sio_span_t  wire, sizes;
+    story_t          whole, pieces;
+    sio_span_t       wire, sizes;
+    sio_ws_reader_t  fresh;
 
     if (size < 2) {
         return 0;
     }
 
-    max = (data[0] < 128) ? data[0] : (uint64_t) 1 << (data[0] % 64);
+    memset(&fresh, 0, sizeof(fresh));
+    fresh.max = (data[0] < 128) ? data[0] : (uint64_t) 1 << (data[0] % 64);
+    fresh.extension = (data[1] & 0x80) ? SIO_WS_DEFLATED : 0;
 
     sizes.p = data + 2;
     sizes.n = data[1] % 8;
@@ -211,8 +216,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     wire.p = sizes.p + sizes.n;
     wire.n = size - 2 - sizes.n;
 
-    read_all(&whole, max, wire, (sio_span_t) { NULL, 0 });
-    read_all(&pieces, max, wire, sizes);
+    read_all(&whole, &fresh, wire, (sio_span_t) { NULL, 0 });
+    read_all(&pieces, &fresh, wire, sizes);
 
     check(whole.error == pieces.error);
     check(whole.done_n == pieces.done_n);

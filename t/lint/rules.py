@@ -13,8 +13,8 @@ PLAIN_HEADERS = {'stddef.h', 'stdint.h', 'stdbool.h', 'string.h', 'limits.h',
                  'inttypes.h', 'stdarg.h', 'errno.h', 'ctype.h', 'math.h',
                  'float.h', 'assert.h', 'stdalign.h'}
 PREFIXES = {'proto': 'sio_', 'jwt': 'sio_jwt', 'hub': 'ngx_sio_',
-            'cluster': ('ngx_sio_', 'sio_adapter'), 'engine': 'ngx_sio_',
-            'http': 'ngx_http_sio_'}
+            'cluster': ('ngx_sio_', 'sio_adapter'),
+            'engine': ('ngx_sio_', 'sio_zlib'), 'http': 'ngx_http_sio_'}
 
 # What the files of a layer may include, besides their own layer's.
 BELOW = {'proto': (), 'jwt': ('proto',), 'hub': ('proto',),
@@ -92,7 +92,7 @@ def layers(top):
                        f'its own files and {", ".join(sorted(PLAIN_HEADERS))}'
                        f', not {want}')
 
-            elif path.startswith('src/cluster/sio_') \
+            elif path.startswith(('src/cluster/sio_', 'src/engine/sio_')) \
                     and want.startswith('ngx_'):
                 yield path, line, f'the codec knows no nginx: not {want}'
 

@@ -122,7 +122,7 @@ static const message_t  messages[] = {
       "93c4015683a464617461" "91a165" "a36e7370a22f6ea47479706505"
       "83a665786365707492a17807a5666c61677383a8766f6c6174696c65c3a56c6f63616cc3"
       "a8636f6d7072657373c2a5726f6f6d7392a161a162",
-      "42/n,[\"e\"]", "V|/n|a,b|x,7|vl" },
+      "42/n,[\"e\"]", "V|/n|a,b|x,7|vlp" },
     { "without a namespace", "93a15682a47479706502a46461746191a16580",
       "42[\"e\"]", "V|/|||" },
     { "without data", "93a15681a4747970650280", NULL, NULL },
@@ -288,8 +288,8 @@ test_messages(void)
                                  (int) b.nsp.n, b.nsp.p);
             n = print_names(got, n, &b.rooms);
             n = print_names(got, n, &b.except);
-            n += (size_t) sprintf(got + n, "%s%s", b.is_volatile ? "v" : "",
-                                  b.local ? "l" : "");
+            n += (size_t) sprintf(got + n, "%s%s%s", b.is_volatile ? "v" : "",
+                                  b.local ? "l" : "", b.plain ? "p" : "");
             is_bytes(got, n, m->rest, strlen(m->rest), "the rest of it");
         }
 
@@ -363,6 +363,7 @@ test_encode(void)
     b.rooms.n = 1;
     b.except = b.rooms;
     b.is_volatile = 1;
+    b.plain = 1;
     b.text = sio_span("451-/n,[\"e\",{\"num\":0,\"_placeholder\":true}]");
     b.attachments[0] = sio_span("\x01\x02");
     b.nattachments = 1;
@@ -371,7 +372,7 @@ test_encode(void)
 
     n = append_hex(bytes, 0, BEFORE "c4020102" "a36e7370a22f6e"
                    "83a5726f6f6d7391a172a665786365707491a172"
-                   "a5666c61677381a8766f6c6174696c65c3");
+                   "a5666c61677382a8766f6c6174696c65c3a8636f6d7072657373c2");
     is_bytes(message.p, message.n, bytes, n, "as it should be");
 
     b.nattachments = 0;

@@ -23,7 +23,8 @@ typedef struct {
 
 /*
  * A conversation and what comes of it: "T<text>", "B<data>", "C<payload>",
- * "P<ping>", "O<pong>", "!<code>" for an error; "~" where a message has begun.
+ * "P<ping>", "O<pong>", "!<code>" for an error; "~" where a message has begun;
+ * "t" and "b" for what is compressed.
  */
 typedef struct {
     const char  *name;
@@ -93,6 +94,34 @@ static const case_t  cases[] = {
 };
 
 
+/* The same where permessage-deflate was negotiated. */
+
+static const case_t  extended[] = {
+    { "compressed text", { { 0xc1, "\xff", 0 } }, "t<\xff>" },
+    { "compressed binary", { { 0xc2, "\x01", 0 } }, "b<\x01>" },
+    { "uncompressed text", { { 0x81, "a", 0 } }, "T<a>" },
+    { "one after the other",
+      { { 0xc1, "\xff", 0 }, { 0x81, "b", 0 }, { 0xc1, "c", 0 } },
+      "t<\xff>T<b>t<c>" },
+    { "compressed fragments",
+      { { 0x41, "\xe2", 0 }, { 0x89, "p", 0 }, { 0x80, "", 0 } },
+      "P<p>t<\xe2>" },
+    { "then checked again", { { 0xc1, "\xff", 0 }, { 0x81, "\xff", 0 } },
+      "t<\xff>!1007" },
+    { "compressed continuation", { { 0x41, "a", 0 }, { 0xc0, "b", 0 } },
+      "!1002~" },
+    { "continuation of nothing, compressed", { { 0xc0, "a", 0 } }, "!1002" },
+    { "compressed ping", { { 0xc9, "a", 0 } }, "!1002" },
+    { "compressed pong", { { 0xca, "", 0 } }, "!1002" },
+    { "compressed close", { { 0xc8, "", 0 } }, "!1002" },
+    { "reserved bit 2", { { 0xa1, "a", 0 } }, "!1002" },
+    { "bits 1 and 2", { { 0xe1, "a", 0 } }, "!1002" },
+    { "bits 1 and 3", { { 0xd1, "a", 0 } }, "!1002" },
+    { "bad UTF-8", { { 0x81, "\xff", 0 } }, "!1007" }
+};
+
+
+static uint8_t  extension;
 static uint8_t  wire[ROOM];
 static size_t   wire_n;
 static uint8_t  got[ROOM];
@@ -140,6 +169,7 @@ take(const sio_ws_chunk_t *chunk, uint8_t *control, size_t *control_n,
     int *open)
 {
     static const char  letters[] = " TB     CPO";
+    static const char  deflated[] = " tb";
 
     if (chunk->opcode >= SIO_WS_CLOSE) {
 
@@ -170,7 +200,8 @@ take(const sio_ws_chunk_t *chunk, uint8_t *control, size_t *control_n,
     *open = !chunk->last;
 
     if (chunk->last) {
-        put(letters[chunk->opcode], body, body_n);
+        put((chunk->deflated ? deflated : letters)[chunk->opcode], body,
+            body_n);
     }
 
     return 1;
@@ -190,6 +221,7 @@ feed(size_t step, uint64_t max)
 
     memset(&w, 0, sizeof(w));
     w.max = max;
+    w.extension = extension;
     got_n = 0;
     control_n = 0;
     open = 0;
@@ -247,17 +279,17 @@ same(const char *want)
 
 
 static void
-test_cases(void)
+test_cases(const case_t *c, size_t n)
 {
     int             good;
     size_t          i, j, step;
     const frame_t  *f;
 
-    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+    for (i = 0; i < n; i++) {
         wire_n = 0;
 
-        for (j = 0; j < 6 && cases[i].frames[j].text != NULL; j++) {
-            f = &cases[i].frames[j];
+        for (j = 0; j < 6 && c[i].frames[j].text != NULL; j++) {
+            f = &c[i].frames[j];
             add_frame(f->b0, f->text, f->n ? f->n : strlen(f->text));
         }
 
@@ -265,10 +297,10 @@ test_cases(void)
 
         for (step = 1; step <= wire_n; step++) {
             good = good && feed(step, MAX) != UINT16_MAX
-                   && same(cases[i].want);
+                   && same(c[i].want);
         }
 
-        if (!ok(good, "%s", cases[i].name)) {
+        if (!ok(good, "%s", c[i].name)) {
             tap_dump("got ", got, got_n);
         }
     }
@@ -326,6 +358,8 @@ test_heads(void)
 static void
 test_max(void)
 {
+    static const uint8_t  data[81];
+
     wire_n = 0;
     add_frame(0x81, "abcd", 4);
     is_uint(feed(1, 4), 0, "a message of max bytes");
@@ -345,6 +379,14 @@ test_max(void)
     wire_n = 0;
     add_frame(0x82, "", 0);
     is_uint(feed(100, 0), 0, "nothing is never too big");
+
+    extension = SIO_WS_DEFLATED;
+    wire_n = 0;
+    add_frame(0x42, "123456789", 9);
+    add_frame(0x80, data, 81);
+    is_uint(feed(100, 24), 0, "compressed, a little more than max");
+    is_uint(feed(100, 23), SIO_WS_TOO_BIG, "compressed, more than that");
+    extension = 0;
 }
 
 
@@ -395,12 +437,16 @@ test_sizes(void)
 static void
 test_write_head(uint64_t length, const char *want, size_t n)
 {
-    uint8_t  *dst;
+    uint8_t   *dst, first;
+    uint64_t   again;
 
     dst = guard_alloc(n);
     is_uint(sio_ws_head_size(length), n, "size of a head");
     is_bytes(dst, sio_ws_write_head(dst, SIO_WS_TEXT, length), want, n,
              "head for %" PRIu64, length);
+    dst[0] |= SIO_WS_DEFLATED;
+    ok(sio_ws_read_head(dst, &first, &again) == n && again == length
+       && first == (0x81 | SIO_WS_DEFLATED), "and it is read");
     guard_free(dst, n);
 }
 
@@ -460,7 +506,10 @@ test_close_code(void)
 int
 main(void)
 {
-    test_cases();
+    test_cases(cases, sizeof(cases) / sizeof(cases[0]));
+    extension = SIO_WS_DEFLATED;
+    test_cases(extended, sizeof(extended) / sizeof(extended[0]));
+    extension = 0;
     test_heads();
     test_max();
     test_sizes();
