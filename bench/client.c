@@ -404,11 +404,13 @@ client_event(client_t *c, const uint8_t *p, size_t n)
     tail = p + size;
     rest = n - size;
 
-    if (c->place && rest > 5 && rest < CLIENT_ID + 5
+    if (load_opt.offsets && rest > 5 && rest < CLIENT_ID + 5
         && memcmp(tail, "\",\"", 3) == 0)
     {
-        memcpy(c->place->offset, tail + 3, rest - 5);
-        c->place->offset[rest - 5] = '\0';
+        if (c->place) {
+            memcpy(c->place->offset, tail + 3, rest - 5);
+            c->place->offset[rest - 5] = '\0';
+        }
 
     } else if (rest != 2 || memcmp(tail, "\"]", 2) != 0) {
         load_count.corrupt++;
@@ -451,10 +453,15 @@ client_cut(void)
 
     client_back = 0;
     client_ready_n = 0;
+    client_connecting = 0;
 
     for (i = 0; i < load_opt.clients; i++) {
         c = &client_all[i];
         stream_close(&c->stream);
+        free(c->queue);
+        free(c->sid);
+        c->queue = NULL;
+        c->sid = NULL;
         c->state = CLIENT_NEW;
     }
 }

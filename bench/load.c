@@ -9,6 +9,7 @@
 #include "load.h"
 #include "publish.h"
 #include "report.h"
+#include "stampede.h"
 #include "stream.h"
 
 #include <getopt.h>
@@ -20,7 +21,8 @@
 #include <sys/resource.h>
 
 
-#define LOAD_CONNECTING  20     /* seconds for the publishers */
+#define LOAD_CONNECTING  120    /* seconds for all clients */
+#define LOAD_PUBLISHERS  20     /* for the publishers */
 #define LOAD_BURST       200    /* for --messages */
 
 
@@ -56,6 +58,8 @@ static const load_option_t  load_table[] = {
     { "response",    &load_opt.response,    NULL, NULL, 0, "" },
     { "messages",    &load_opt.messages,    NULL, NULL, 0, "" },
     { "depth",       &load_opt.depth,       NULL, NULL, 0, "" },
+    { "recovery",    &load_opt.recovery,    NULL, NULL, 0, "" },
+    { "offsets",     &load_opt.offsets,     NULL, NULL, 0, "" },
     { "rate",        NULL, &load_opt.rate,        NULL, 0, "" },
     { "warmup",      NULL, &load_opt.warmup,      NULL, 1, "" },
     { "duration",    NULL, &load_opt.duration,    NULL, 4, "" },
@@ -158,6 +162,8 @@ load_options(int argc, char **argv)
         load_die("%s wants a value", argv[i]);
     }
 
+    load_opt.offsets |= load_opt.recovery;
+
     if (load_opt.rooms < 1 || load_opt.conc < 1 || load_opt.clients < 1
         || load_opt.payload < 64 || load_opt.payload > 60000
         || load_opt.depth >= CLIENT_DEPTH || load_opt.outstanding > 1024
@@ -196,7 +202,7 @@ load_never(void)
 }
 
 
-static int
+int
 load_drained(void)
 {
     return publish_waiting() == 0 && ledger_missing() == 0
@@ -204,9 +210,7 @@ load_drained(void)
 }
 
 
-/* Serves until `done` or for so many seconds. */
-
-static void
+void
 load_run(double seconds, int (*done)(void))
 {
     uint64_t  now, end, look;
@@ -234,7 +238,7 @@ load_connecting(report_t *r)
 
     proc_sample(&r->before);
     client_start();
-    load_run(load_opt.patience * 6, client_settled);
+    load_run(LOAD_CONNECTING, client_settled);
     proc_sample(&r->connected);
 
     if (!client_settled()) {
@@ -260,16 +264,22 @@ load_burst(report_t *r)
 
 
 static void
+load_publishers(void)
+{
+    publish_init();
+    load_run(LOAD_PUBLISHERS, publish_connected);
+
+    if (!publish_connected()) {
+        load_die("the publishers cannot connect");
+    }
+}
+
+
+static void
 load_traffic(report_t *r)
 {
     if (load_opt.outstanding || load_opt.rate > 0) {
-        publish_init();
-        load_run(LOAD_CONNECTING, publish_connected);
-
-        if (!publish_connected()) {
-            load_die("the publishers cannot connect");
-        }
-
+        load_publishers();
         publish_start(UINT64_MAX);
     }
 
@@ -323,6 +333,10 @@ main(int argc, char **argv)
         proc_sample(&r.from);
         load_run(load_opt.idle, load_never);
         proc_sample(&r.to);
+
+    } else if (load_opt.recovery) {
+        load_publishers();
+        stampede(&r);
 
     } else if (load_count.failed == 0 && client_settled()
                && (load_opt.outstanding || load_opt.rate > 0

@@ -31,8 +31,8 @@ typedef struct {
     int           response;         /* a publish ends with its response */
     int           messages;         /* so many instead of a duration */
     int           depth;            /* events with ack of each client */
-    int           recovery;         /* cut all, and come back */
-    int           history;          /* publishes to others before that */
+    int           recovery;         /* cut all, and have them come back */
+    int           offsets;          /* events carry one */
     double        rate;             /* publishes a second; 0: closed loop */
     double        warmup;           /* seconds, as all that follow */
     double        duration;
@@ -102,6 +102,12 @@ uint64_t load_now(void);
 /* Prints a message as printf() does, and exits with 2. */
 void load_die(const char *fmt, ...) __attribute__((noreturn,
     format(printf, 1, 2)));
+
+/* Serves until done() or for so many seconds. */
+void load_run(double seconds, int (*done)(void));
+
+/* Whether all that was sent has come. */
+int load_drained(void);
 
 /* Adds a value, in any unit; the precision is 1.6 %. */
 void hist_add(hist_t *h, uint64_t value);

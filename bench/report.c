@@ -136,10 +136,27 @@ report_lost(void)
 }
 
 
+/* Clients of which nothing was heard in time. */
+
+static uint64_t
+report_unconnected(const report_t *r)
+{
+    return (uint64_t) load_opt.clients - r->ready - load_count.failed
+           - load_count.closed;
+}
+
+
+static uint64_t
+report_unrecovered(const report_t *r)
+{
+    return load_opt.recovery ? (uint64_t) load_opt.clients - r->recovered : 0;
+}
+
+
 /* All of the run, warm-up and drain included. */
 
 static void
-report_faults(void)
+report_faults(const report_t *r)
 {
     const load_counts_t  *c;
 
@@ -154,6 +171,8 @@ report_faults(void)
     report_count("refused", c->refused);
     report_count("failed", c->failed);
     report_count("closed", c->closed);
+    report_count("unconnected", report_unconnected(r));
+    report_count("unrecovered", report_unrecovered(r));
     printf("}");
 }
 
@@ -169,7 +188,7 @@ report_print(const report_t *r)
         report_window(r);
     }
 
-    report_faults();
+    report_faults(r);
     printf("}\n");
 }
 
@@ -182,6 +201,7 @@ report_good(const report_t *r)
     c = &load_count;
 
     return r->ready == (unsigned) load_opt.clients && report_lost() == 0
+           && report_unrecovered(r) == 0
            && c->duplicates + c->reordered + c->corrupt + c->foreign
               + c->misrouted + c->refused + c->failed + c->closed == 0;
 }

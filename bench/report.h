@@ -19,6 +19,7 @@ typedef struct {
     uint64_t       pss_before;
     uint64_t       pss_after;
     unsigned       ready;
+    unsigned       recovered;
 } report_t;
 
 

@@ -9,7 +9,7 @@ NAMES = {'ours': 'this module', 'node': 'Socket.IO on Node',
          'bun': 'Socket.IO on Bun', 'nchan': 'nchan', 'floor': 'floor',
          'floor-batch': 'floor, batched'}
 FAULTS = ('lost', 'duplicates', 'reordered', 'corrupt', 'foreign', 'misrouted',
-          'refused', 'failed', 'closed')
+          'refused', 'failed', 'closed', 'unconnected', 'unrecovered')
 
 
 def figure(line, path):

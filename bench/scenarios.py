@@ -94,6 +94,14 @@ PARTS = [
     Part('S12-2', 'TLS: S3', ('ours', 'node'), FANOUT,
          words('--clients 1000 --outstanding 8 --warmup 3 --tls 1'),
          wants={'tls': True}),
+    Part('S13', '20,000 clients are cut, and recover at once', ('ours',),
+         (('seconds until all have recovered', 'window.wall_s', 's', False),
+          ('99 % of them had after', 'connect.latency.p99', 'µs', False),
+          ('CPU per client', 'connect.cpu_us', 'µs', False)),
+         words('--clients 10000 --conc 10000 --rooms 500 --messages 5 '
+               '--outstanding 8 --response 1 --patience 120 --recovery 1'),
+         wants={'pinned': False, 'workers': 2, 'zone': '256m', 'log': '64m',
+                'location': 'socketio_recovery 5m;'}, special='stampede'),
 ]
 
 
