@@ -104,7 +104,7 @@ help:
 	@echo "make perf      instructions per delivery and more, by callgrind,"
 	@echo "               against t/perf/counts.json; also as perf-gate;"
 	@echo "               PERF_UPDATE=1 keeps them, PERF_PROFILE=1 shows them"
-	@echo "make bench     measures this module and others, for about two hours;"
+	@echo "make bench     measures this module and others, more than an hour;"
 	@echo "               S=\"S3 S4\" PEERS=\"ours node\" BENCH_REPS=5 choose"
 	@echo "make bench-check"
 	@echo "               whether the load generator finds what is wrong"

@@ -12,6 +12,7 @@
 #include <string.h>
 
 
+#define CLIENT_SHIFT  100000            /* other addresses after a cut */
 #define CLIENT_EVENT  "42[\"msg\",\""
 
 #define client_is(p, n, text)                                                 \
@@ -24,6 +25,7 @@ static unsigned   client_connecting;
 static unsigned   client_ready_n;
 static unsigned   client_back;
 static int        client_emitting;
+static unsigned   client_shift;         /* of the addresses */
 
 
 void
@@ -81,7 +83,7 @@ client_more(void)
 
         if (stream_open(&c->stream, load_opt.polling ? &client_poll_handler
                                                      : &client_ws_handler,
-                        load_opt.port, c->number) == -1)
+                        load_opt.port, c->number + client_shift) == -1)
         {
             client_gone(c);
         }
@@ -451,6 +453,8 @@ client_cut(void)
     int        i;
     client_t  *c;
 
+    /* ports that have just been closed are slow to find again */
+    client_shift += CLIENT_SHIFT;
     client_back = 0;
     client_ready_n = 0;
     client_connecting = 0;

@@ -59,6 +59,7 @@ static const load_option_t  load_table[] = {
     { "messages",    &load_opt.messages,    NULL, NULL, 0, "" },
     { "depth",       &load_opt.depth,       NULL, NULL, 0, "" },
     { "recovery",    &load_opt.recovery,    NULL, NULL, 0, "" },
+    { "source",      &load_opt.source,      NULL, NULL, 0, "" },
     { "offsets",     &load_opt.offsets,     NULL, NULL, 0, "" },
     { "rate",        NULL, &load_opt.rate,        NULL, 0, "" },
     { "warmup",      NULL, &load_opt.warmup,      NULL, 1, "" },
@@ -311,6 +312,19 @@ load_traffic(report_t *r)
 }
 
 
+static void
+load_work(report_t *r)
+{
+    if (load_opt.recovery) {
+        load_publishers();
+        stampede(r);
+
+    } else if (load_opt.outstanding || load_opt.rate > 0 || load_opt.depth) {
+        load_traffic(r);
+    }
+}
+
+
 int
 main(int argc, char **argv)
 {
@@ -334,15 +348,8 @@ main(int argc, char **argv)
         load_run(load_opt.idle, load_never);
         proc_sample(&r.to);
 
-    } else if (load_opt.recovery) {
-        load_publishers();
-        stampede(&r);
-
-    } else if (load_count.failed == 0 && client_settled()
-               && (load_opt.outstanding || load_opt.rate > 0
-                   || load_opt.depth))
-    {
-        load_traffic(&r);
+    } else if (load_count.failed == 0 && client_settled()) {
+        load_work(&r);
     }
 
     r.ready = client_count();

@@ -32,6 +32,7 @@ typedef struct {
     int           messages;         /* so many instead of a duration */
     int           depth;            /* events with ack of each client */
     int           recovery;         /* cut all, and have them come back */
+    int           source;           /* addresses: 127.0.0.1 + this */
     int           offsets;          /* events carry one */
     double        rate;             /* publishes a second; 0: closed loop */
     double        warmup;           /* seconds, as all that follow */

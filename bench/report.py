@@ -40,6 +40,9 @@ def short(value, unit):
     if value is None:
         return '–'
 
+    if unit == '%':
+        value *= 100
+
     if unit == 'µs' and value >= 1000:
         value, unit = value / 1000, 'ms'
 
@@ -85,22 +88,30 @@ def medians(runs, row):
     return found
 
 
-def mark(lines):
-    """What a reader has to know of a cell: noise, faults."""
-    half = sum(noisy(x) for x in lines) * 2 > len(lines)
+def bound(line):
+    """Whether the generator had no time left."""
+    return line.get('window', {}).get('own_busy', 0) > 0.95
 
-    return (' ~' if half else '') + (' !' if any(map(faults, lines)) else '')
+
+def mark(lines):
+    """What a reader has to know of a cell: noise, a busy generator, faults."""
+    def most(judge):
+        return sum(map(judge, lines)) * 2 > len(lines)
+
+    return ((' ~' if most(noisy) else '') + (' ^' if most(bound) else '')
+            + (' !' if any(map(faults, lines)) else ''))
 
 
 def rows(parts, runs, peers):
-    """Lines of cells: scenario, figure, each peer's median, ratio."""
+    """Lines of cells: scenario, its title and figures, medians, ratio."""
     for part in parts:
         there = runs.get(part.name, {})
 
         if not there:
             continue
 
-        yield [f'**{part.name}** {part.title}'] + [''] * (len(peers) + 2)
+        yield [f'**{part.name}**', f'**{part.title}**',
+               *[''] * (len(peers) + 1)]
 
         for row in part.rows:
             found = medians(there, row)
@@ -116,8 +127,7 @@ def table(parts, runs, peers):
     """Markdown that is readable as it is, too."""
     lines = [['', '', *(NAMES[x] for x in peers), 'better than Node'],
              *rows(parts, runs, peers)]
-    widths = [max(len(x[i]) for x in lines if i or not x[0].startswith('**')
-                  or len(x) == 1) for i in range(len(lines[0]))]
+    widths = [max(len(x[i]) for x in lines) for i in range(len(lines[0]))]
     text = []
 
     for at, cells in enumerate(lines):

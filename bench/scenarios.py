@@ -81,7 +81,7 @@ PARTS = [
          words('--clients 1000 --outstanding 8 --warmup 3'),
          wants={'pinned': False, 'workers': 2}),
     Part('S10', '10,000 idle WebSockets for 60 seconds', ALL,
-         (('CPU', 'window.server_busy', '', False),),
+         (('of one CPU', 'window.server_busy', '%', False),),
          words('--clients 10000 --settle 5 --idle 60'), most=2),
     Part('S11-1', 'publishes over 100 rooms of one', WHOLE, PUBLISH,
          words('--clients 2000 --rooms 100 --each 1 --outstanding 8 '

@@ -23,7 +23,7 @@
 #define STREAM_EVENTS   512
 #define STREAM_READ     (128 * 1024)
 #define STREAM_KEPT     (8 * 1024 * 1024)   /* of a stream, untaken */
-#define STREAM_PER_ADDR 20000               /* connections of an address */
+#define STREAM_PER_ADDR 5000                /* connections of an address */
 
 
 static int       stream_epoll;
@@ -101,7 +101,8 @@ stream_open(stream_t *s, const stream_handler_t *handler, int port,
 
     memset(&sa, 0, sizeof(sa));
     sa.sin_family = AF_INET;
-    sa.sin_addr.s_addr = htonl(INADDR_LOOPBACK + number / STREAM_PER_ADDR);
+    sa.sin_addr.s_addr = htonl(INADDR_LOOPBACK + (unsigned) load_opt.source
+                               + number / STREAM_PER_ADDR);
 
     if (bind(s->fd, (struct sockaddr *) &sa, sizeof(sa)) == -1) {
         goto failed;

@@ -17,23 +17,33 @@ const BENCH = process.env.TEST_BENCH
               ?? path.resolve(path.dirname(fileURLToPath(import.meta.url)),
                               '../../build/bench');
 const FAULTS = ['lost', 'duplicates', 'reordered', 'corrupt', 'foreign',
-                'misrouted', 'refused', 'failed', 'closed'];
+                'misrouted', 'refused', 'failed', 'closed', 'unconnected',
+                'unrecovered'];
 
 
-/* Runs the generator; returns its line with the exit code. */
+/*
+ * Runs the generator; returns its line with the exit code.  Where it waits to
+ * be told to go on, it is.
+ */
 async function load(port, options) {
     const words = Object.entries({ port, settle: 0, warmup: 0.1, duration: 0.4,
                                    ...options })
                         .flatMap(([k, v]) => [`--${k}`, `${v}`]);
     const child = spawn(path.join(BENCH, 'load'), words,
-                        { stdio: ['ignore', 'pipe', 'inherit'] });
+                        { stdio: ['pipe', 'pipe', 'inherit'] });
     let text = '';
 
-    child.stdout.on('data', (data) => { text += data; });
+    child.stdout.on('data', (data) => {
+        text += data;
+
+        if (/^(connected|away)$/m.test(`${data}`)) {
+            child.stdin.write('\n');
+        }
+    });
 
     const [code] = await once(child, 'close');
 
-    return { code, ...JSON.parse(text) };
+    return { code, ...JSON.parse(text.slice(text.indexOf('{'))) };
 }
 
 
@@ -95,16 +105,16 @@ describe('a server that does wrong', () => {
 });
 
 
+const LOCATION = 'socketio_room r*; socketio_on echo relay room=nobody any;';
+
+const start = (location) => startNginx({
+    http: 'keepalive_requests 1000000; access_log off;', location });
+
+
 describe('nginx', () => {
     let nginx;
 
-    before(async () => {
-        nginx = await startNginx({
-            http: 'keepalive_requests 1000000; access_log off;',
-            location: `socketio_room r*;
-                       socketio_on echo relay room=nobody any;`,
-        });
-    });
+    before(async () => { nginx = await start(LOCATION); });
 
     after(() => nginx.stop());
 
@@ -137,5 +147,42 @@ describe('nginx', () => {
 
         onlyFaults(line);
         assert.ok(line.window.acks > 100);
+    });
+});
+
+
+describe('nginx with recovery', () => {
+    const options = { clients: 100, conc: 100, rooms: 10, recovery: 1,
+                      outstanding: 4, response: 1, messages: 2 };
+    let nginx;
+
+    before(async () => {
+        nginx = await start(`${LOCATION} socketio_recovery 1m;`);
+    });
+
+    after(() => nginx.stop());
+
+    test('all come back and miss nothing', async () => {
+        const line = await load(nginx.port, options);
+
+        onlyFaults(line);
+        assert.equal(line.window.deliveries, 200);
+    });
+});
+
+
+describe('nginx without recovery', () => {
+    let nginx;
+
+    before(async () => { nginx = await start(LOCATION); });
+
+    after(() => nginx.stop());
+
+    test('nobody comes back', async () => {
+        const line = await load(nginx.port, {
+            clients: 5, rooms: 1, recovery: 1, outstanding: 1, response: 1 });
+
+        assert.equal(line.code, 1);
+        assert.equal(line.faults.failed, 5);
     });
 });
