@@ -59,8 +59,13 @@ async function floor(...options) {
 }
 
 
+/* What may be is written with a question mark. */
 function onlyFaults(line, ...wanted) {
     for (const name of FAULTS) {
+        if (wanted.includes(`${name}?`)) {
+            continue;
+        }
+
         assert.equal(line.faults[name] > 0, wanted.includes(name),
                      `${name}: ${line.faults[name]}`);
     }
@@ -69,13 +74,14 @@ function onlyFaults(line, ...wanted) {
 }
 
 
+/* The last delivery that is held back for a swap is never given. */
 describe('a server that does wrong', () => {
     const wrong = [
         [[], {}, []],
         [['--batch'], { outstanding: 8 }, []],
         [['--fault', 'lose', '97'], { response: 1 }, ['lost']],
         [['--fault', 'twice', '97'], {}, ['duplicates']],
-        [['--fault', 'swap', '97'], { response: 1 }, ['lost', 'reordered']],
+        [['--fault', 'swap', '97'], { response: 1 }, ['reordered', 'lost?']],
         [['--fault', 'damage', '97'], { response: 1 }, ['lost', 'corrupt']],
     ];
 
