@@ -130,3 +130,62 @@ withRedis('many requests for large lists, and one for a small one',
         sessions.forEach((session) => session.close());
     }, { zone: 'zone=app:32m',
          words: ['--client-output-buffer-limit', 'pubsub 0 0 0'] });
+
+
+withRedis('answers that no node should give', async (redis, nginx) => {
+    const pub = await redis.client();
+    const sub = await redis.client();
+    const client = await connect(nginx, { mode: 'websocket' });
+    const deep = '['.repeat(30) + ']'.repeat(30);
+    const lists = [
+        'null', '7', '"x"', '{}', '[]', '[null,1,"a",[],{}]',
+        '[{"id":7}]', '[{"id":null,"rooms":[]}]',
+        '[{"id":"\\u0061","rooms":null,"data":1e999,"user":{},"handshake":3}]',
+        '[{"id":"b","id":"c","handshake":{"query":[],"headers":{"a":{}}}}]',
+        `[{"id":"d","handshake":{"query":{"${'q'.repeat(300)}":1,"x":2}}}]`,
+        `[{"id":"e","data":${deep.slice(4, -4)}}]`,
+        JSON.stringify(Array.from({ length: 5000 }, (_, i) => `r${i % 9}`)),
+    ];
+    const whole = [
+        () => '', () => '{', () => '{}', () => '\xc1', () => '\xdd\xff\xff\xff\xff',
+        (id) => `{"requestId":"${id}","type":-1,"clientCount":1e9}`,
+        (id) => `{"requestId":"${id}","type":8,"clientCount":99999999999}`,
+        (id) => `{"requestId":"${id}","type":9,"packet":${deep}}`,
+        (id) => `{"requestId":["${id}"]}`,
+        (id) => `{"requestId":"${id}x","sockets":[{"id":"z"}]}`,
+    ];
+
+    await emitAck(client, 'join', 'r');
+    await sub.subscribe('socket.io-request#/#', async (text) => {
+        const id = /-?[0-9a-z]{6}-[0-9a-f]+-[0-9a-f]+/.exec(text)[0];
+        const answer = (message) => pub.publish('socket.io-response#/#',
+            Buffer.from(message, 'latin1'));
+
+        /* together, so that a question is not over before the last one */
+        await Promise.allSettled([
+            ...whole.map((make) => answer(make(id))),
+            ...lists.map((list) => answer(`{"requestId":"${id}",`
+                + `"sockets":${list},"rooms":${list}}`)),
+        ]);
+    });
+    await until(() => /2$/.test(redis.cli('pubsub', 'numsub',
+                                          'socket.io-request#/#')), 'two');
+
+    const { sockets } = await nginx.call('fetchSockets', {});
+
+    assert.ok(sockets.find((s) => s.id === client.id));
+    assert.ok(!sockets.find((s) => s.id === 'z'));
+
+    const { rooms } = await nginx.get('rooms');
+
+    assert.ok(rooms.find((r) => r.room === 'r'));
+    assert.equal(rooms.length, new Set(rooms.map((r) => r.room)).size);
+
+    client.on('ask', (ack) => ack(1));
+
+    const { responses } = await nginx.publish({ event: 'ask',
+                                                ack: { timeout: 1000 } });
+
+    assert.ok(responses.includes(1));
+    assert.equal((await nginx.status()).counters.cluster_failures, 0);
+});

@@ -1,8 +1,10 @@
 
 /*
  * Messages of the Redis adapter: whatever comes is refused or read; what is
- * read as a broadcast is written again as one that reads the same.  Requests
- * that are read are written as JSON that reads as the same request.
+ * read as a broadcast is written again as one that reads the same, and is no
+ * event that clients end their connection for.  Requests that are read are
+ * written as JSON that reads as the same request; of responses, what clients
+ * have acked is written as a response that says the same.
  */
 
 #include "../lib/guard.h"
@@ -35,6 +37,36 @@ check_names(const sio_adapter_names_t *a, const sio_adapter_names_t *b)
 }
 
 
+/* What the stock client wants of an event, looked at in another way. */
+
+static void
+check_event(const sio_packet_t *packet)
+{
+    size_t             n;
+    uint8_t           *name;
+    sio_span_t         text;
+    sio_json_iter_t    it;
+    sio_json_member_t  m;
+
+    check(packet->payload.kind == SIO_JSON_ARRAY);
+    sio_json_iter(&it, &packet->payload);
+    check(sio_json_next(&it, &m));
+
+    if (m.value.kind == SIO_JSON_NUMBER) {
+        return;
+    }
+
+    n = 0;
+    name = malloc(m.value.raw.n);
+    check(name != NULL
+          && sio_json_string(&m.value, name, m.value.raw.n, &n) == SIO_OK);
+    text.p = name;
+    text.n = n;
+    check(!sio_packet_reserved(text));
+    free(name);
+}
+
+
 static void
 check_packet(const sio_adapter_broadcast_t *b)
 {
@@ -50,6 +82,8 @@ check_packet(const sio_adapter_broadcast_t *b)
     check(sio_packet_parse(text, &packet) == SIO_OK);
     check(packet.attachments == b->nattachments);
     check(sio_span_eq(packet.nsp, b->nsp));
+    check(packet.id.n == 0 && sio_utf8_valid(b->text));
+    check_event(&packet);
 }
 
 
@@ -114,6 +148,10 @@ request(sio_adapter_t *one, sio_adapter_t *two, sio_span_t text)
 
     if (r.type == SIO_ADAPTER_BROADCAST) {
         check_packet(&r.broadcast);
+        check(sio_adapter_ask_write(two, &r, &message) == SIO_OK);
+        check(sio_adapter_request_read(one, message, &s) == SIO_OK);
+        check(s.type == SIO_ADAPTER_BROADCAST);
+        check_packet(&s.broadcast);
         return;
     }
 
@@ -133,12 +171,63 @@ request(sio_adapter_t *one, sio_adapter_t *two, sio_span_t text)
 }
 
 
+/* A JSON value that an answer of the API gets as it is. */
+
+static void
+check_value(const sio_json_t *v)
+{
+    sio_json_t  again;
+
+    if (v->kind != SIO_JSON_NONE) {
+        check(sio_utf8_valid(v->raw));
+        check(sio_json_parse(v->raw, SIO_ADAPTER_DEPTH, &again, NULL)
+              == SIO_OK);
+        check(again.kind == v->kind);
+    }
+}
+
+
+static void
+response(sio_adapter_t *one, sio_adapter_t *two, sio_span_t text)
+{
+    unsigned                 i;
+    sio_span_t               message;
+    sio_adapter_response_t   r, s;
+
+    if (sio_adapter_response_read(one, text, &r) != SIO_OK) {
+        check(sio_adapter_why(one)[0] != '\0');
+        return;
+    }
+
+    check(r.type <= SIO_ADAPTER_ACK || r.type == SIO_ADAPTER_NONE);
+    check(r.nattachments <= SIO_ATTACHMENTS_MAX && r.count <= UINT32_MAX);
+    check(sio_utf8_valid(r.id));
+    check_value(&r.sockets);
+    check_value(&r.rooms);
+    check_value(&r.data);
+    check_value(&r.packet);
+
+    if (r.packet.kind == SIO_JSON_NONE) {
+        return;
+    }
+
+    check(sio_adapter_ack_write(two, &r, &message) == SIO_OK);
+    check(sio_adapter_response_read(one, message, &s) == SIO_OK);
+    check(s.type == SIO_ADAPTER_ACK);
+    check(s.nattachments <= SIO_ATTACHMENTS_MAX);
+    check_value(&s.packet);
+
+    for (i = 0; i < s.nattachments; i++) {
+        check(s.attachments[i].n <= message.n);
+    }
+}
+
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    sio_span_t               text;
-    sio_adapter_t           *one, *two;
-    sio_adapter_response_t   response;
+    sio_span_t      text;
+    sio_adapter_t  *one, *two;
 
     if (size == 0) {
         return 0;
@@ -161,10 +250,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         break;
 
     default:
-        if (sio_adapter_response_read(one, text, &response) == SIO_OK) {
-            check(response.type <= SIO_ADAPTER_ACK
-                  || response.type == SIO_ADAPTER_NONE);
-        }
+        response(one, two, text);
     }
 
     guard_free((uint8_t *) text.p, text.n);
