@@ -142,14 +142,7 @@ ngx_http_sio_api_ask_create(ngx_http_sio_api_op_t *op)
     a->ask.handler = ngx_http_sio_api_acked;
     a->ask.data = op;
 
-    a->select.zone = op->zone;
-    a->select.pool = op->pool;
-    a->select.namespace = op->namespace;
-    a->select.rooms = op->rooms.elts;
-    a->select.nrooms = op->rooms.nelts;
-    a->select.except = op->except.elts;
-    a->select.nexcept = op->except.nelts;
-    a->select.handler = ngx_http_sio_api_asked;
+    ngx_http_sio_api_selection(op, &a->select, ngx_http_sio_api_asked);
     a->select.data = a;
 
     ngx_queue_init(&a->early);

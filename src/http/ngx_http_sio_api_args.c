@@ -363,6 +363,21 @@ ngx_http_sio_api_string(ngx_http_sio_api_op_t *op, const sio_json_t *v,
 }
 
 
+void
+ngx_http_sio_api_selection(ngx_http_sio_api_op_t *op,
+    ngx_sio_select_t *select, ngx_sio_select_pt handler)
+{
+    select->zone = op->zone;
+    select->pool = op->pool;
+    select->namespace = op->namespace;
+    select->rooms = op->rooms.elts;
+    select->nrooms = op->rooms.nelts;
+    select->except = op->except.elts;
+    select->nexcept = op->except.nelts;
+    select->handler = handler;
+}
+
+
 ngx_int_t
 ngx_http_sio_api_number(ngx_http_sio_api_op_t *op, sio_span_t text,
     ngx_uint_t max, const char *path, ngx_uint_t *n)

@@ -9,6 +9,7 @@
 
 
 #include "ngx_http_sio_api.h"
+#include "ngx_sio_select.h"
 
 
 /* A pair of a query string, the value decoded; codes as for operations. */
@@ -68,6 +69,10 @@ ngx_int_t ngx_http_sio_api_names(ngx_http_sio_api_op_t *op,
 /* The decoded bytes of a JSON string; NGX_OK or NGX_ERROR. */
 ngx_int_t ngx_http_sio_api_string(ngx_http_sio_api_op_t *op,
     const sio_json_t *v, sio_span_t *text);
+
+/* Sets a selection that is zero up to be what the request names. */
+void ngx_http_sio_api_selection(ngx_http_sio_api_op_t *op,
+    ngx_sio_select_t *select, ngx_sio_select_pt handler);
 
 /* The value of digits within [1, max]; codes as for operations. */
 ngx_int_t ngx_http_sio_api_number(ngx_http_sio_api_op_t *op, sio_span_t text,

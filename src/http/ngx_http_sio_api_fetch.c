@@ -64,14 +64,7 @@ ngx_http_sio_api_fetch(ngx_http_sio_api_op_t *op)
         return NGX_ERROR;
     }
 
-    s->select.zone = op->zone;
-    s->select.pool = op->pool;
-    s->select.namespace = op->namespace;
-    s->select.rooms = op->rooms.elts;
-    s->select.nrooms = op->rooms.nelts;
-    s->select.except = op->except.elts;
-    s->select.nexcept = op->except.nelts;
-    s->select.handler = ngx_http_sio_api_fetched;
+    ngx_http_sio_api_selection(op, &s->select, ngx_http_sio_api_fetched);
     s->select.data = s;
 
     op->state = s;

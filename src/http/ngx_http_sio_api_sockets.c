@@ -130,14 +130,7 @@ ngx_http_sio_api_sockets(ngx_http_sio_api_op_t *op, ngx_sio_select_pt handler)
         return NULL;
     }
 
-    s->select.zone = op->zone;
-    s->select.pool = op->pool;
-    s->select.namespace = op->namespace;
-    s->select.rooms = op->rooms.elts;
-    s->select.nrooms = op->rooms.nelts;
-    s->select.except = op->except.elts;
-    s->select.nexcept = op->except.nelts;
-    s->select.handler = handler;
+    ngx_http_sio_api_selection(op, &s->select, handler);
     s->select.data = s;
 
     op->state = s;
