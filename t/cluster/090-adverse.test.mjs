@@ -125,7 +125,10 @@ withRedis('many requests for large lists, and one for a small one',
             ask(`big${i}`, 5)), ask('small', 1)]);
         await until(() => small, 'the last answer', PATIENCE * 4);
         assert.equal(answers, 60);
-        assert.ok(peak(pid) - before < 80e6, `${peak(pid) - before} bytes`);
+
+        /* ASan keeps what was freed */
+        assert.ok(process.env.ASAN_OPTIONS || peak(pid) - before < 80e6,
+                  `${peak(pid) - before} bytes`);
 
         sessions.forEach((session) => session.close());
     }, { zone: 'zone=app:32m',
