@@ -7,11 +7,12 @@
 
 #include "ngx_sio_cluster_job.h"
 #include "ngx_sio_cluster_note.h"
+#include "ngx_sio_cluster_names.h"
+#include "ngx_sio_cluster_private.h"
 #include "ngx_sio_cluster_question.h"
 
 
 #define NGX_SIO_CLUSTER_TICK    100     /* ms */
-#define NGX_SIO_CLUSTER_BEAT    2000    /* ms between heartbeats */
 #define NGX_SIO_CLUSTER_DEAF    8000    /* ms without hearing anything */
 
 
@@ -22,8 +23,11 @@ static void ngx_sio_cluster_deaf(ngx_sio_cluster_t *cl);
 static void ngx_sio_cluster_state(ngx_sio_cluster_t *cl, ngx_uint_t state);
 static void ngx_sio_cluster_beat(ngx_sio_cluster_t *cl);
 static void ngx_sio_cluster_listen(ngx_sio_redis_t *redis);
-static void ngx_sio_cluster_subscribe(ngx_sio_cluster_t *cl,
-    const char *command, const char *kind, const char *end);
+static void ngx_sio_cluster_hear_all(ngx_sio_cluster_t *cl, const char *kind);
+static void ngx_sio_cluster_hear(ngx_sio_cluster_t *cl, const char *kind,
+    const u_char *name, size_t len);
+static void ngx_sio_cluster_denied(ngx_sio_cluster_t *cl, redisReply *reply);
+static void ngx_sio_cluster_confirmed(ngx_sio_cluster_t *cl);
 static void ngx_sio_cluster_heard(ngx_sio_redis_t *redis, redisReply *reply,
     void *data);
 
@@ -198,15 +202,20 @@ ngx_sio_cluster_deaf(ngx_sio_cluster_t *cl)
 
     ngx_sio_redis_close(&cl->listener);
     ngx_sio_cluster_names_forget(cl);
-    cl->listening = 0;
 }
 
 
 static void
 ngx_sio_cluster_state(ngx_sio_cluster_t *cl, ngx_uint_t state)
 {
-    cl->zone->shared->bus = state;
-    cl->zone->shared->bus_since = ngx_time();
+    ngx_sio_shared_t  *sh;
+
+    sh = cl->zone->shared;
+
+    if (sh->bus != state || sh->bus_since == 0) {
+        sh->bus = state;
+        sh->bus_since = ngx_time();
+    }
 }
 
 
@@ -239,6 +248,8 @@ ngx_sio_cluster_beat(ngx_sio_cluster_t *cl)
     uid.n = NGX_SIO_UID_LEN;
 
     (void) ngx_sio_cluster_send(cl, "-beat", uid, none, none);
+
+    ngx_sio_cluster_twin_tell(cl);
 }
 
 
@@ -257,7 +268,7 @@ ngx_sio_cluster_listen(ngx_sio_redis_t *redis)
     cl = redis->data;
 
     ngx_sio_cluster_names_forget(cl);
-    cl->listening = 0;
+    cl->confirmed = 0;
     cl->heard = ngx_current_msec;
     cl->beat = ngx_current_msec;
 
@@ -266,47 +277,64 @@ ngx_sio_cluster_listen(ngx_sio_redis_t *redis)
         return;
     }
 
-    ngx_sio_cluster_subscribe(cl, "PSUBSCRIBE", "-request", "*");
-    ngx_sio_cluster_subscribe(cl, "SUBSCRIBE", "-nginx", "#");
-    ngx_sio_cluster_subscribe(cl, "SUBSCRIBE", "-beat", NULL);
-    ngx_sio_cluster_subscribe(cl, "PSUBSCRIBE", "", "*");
+    /* in the order of ngx_sio_cluster_denied() */
+
+    ngx_sio_cluster_hear_all(cl, "-request");
+    ngx_sio_cluster_hear(cl, "-nginx", (u_char *) "", 0);
+    ngx_sio_cluster_hear(cl, "-beat", cl->uid, NGX_SIO_UID_LEN);
+
+    if (cl->conf->node.len) {
+        ngx_sio_cluster_hear(cl, "-node", cl->conf->node.data,
+                             cl->conf->node.len);
+    }
+
+    ngx_sio_cluster_hear_all(cl, "");
     ngx_sio_cluster_names(cl);
 }
 
 
 static void
-ngx_sio_cluster_subscribe(ngx_sio_cluster_t *cl, const char *command,
-    const char *kind, const char *end)
+ngx_sio_cluster_hear_all(ngx_sio_cluster_t *cl, const char *kind)
 {
-    u_char      *p, channel[NGX_SIO_CHANNEL_MAX];
+    u_char      *p, pattern[NGX_SIO_CHANNEL_MAX];
     ngx_uint_t   i;
-    sio_span_t   argv[2];
     ngx_str_t   *prefix;
+    sio_span_t   argv[2];
 
     prefix = (ngx_str_t *) &cl->conf->prefix;
-    p = channel;
+    p = pattern;
 
     for (i = 0; i < prefix->len; i++) {
 
         /* what is special in a pattern is not in the prefix of a channel */
 
-        if (command[0] == 'P' && ngx_strchr("*?[]\\", prefix->data[i])) {
+        if (ngx_strchr("*?[]\\", prefix->data[i])) {
             *p++ = '\\';
         }
 
         *p++ = prefix->data[i];
     }
 
-    if (end) {
-        p = ngx_sprintf(p, "%s#%s", kind, end);
+    p = ngx_sprintf(p, "%s#*", kind);
 
-    } else {
-        p = ngx_sprintf(p, "%s#%*s#", kind, (size_t) NGX_SIO_UID_LEN,
-                        cl->uid);
-    }
+    argv[0] = sio_span("PSUBSCRIBE");
+    argv[1].p = pattern;
+    argv[1].n = p - pattern;
 
-    argv[0].p = (const u_char *) command;
-    argv[0].n = ngx_strlen(command);
+    (void) ngx_sio_redis_command(&cl->listener, 2, argv, NULL);
+}
+
+
+static void
+ngx_sio_cluster_hear(ngx_sio_cluster_t *cl, const char *kind,
+    const u_char *name, size_t len)
+{
+    u_char      *p, channel[NGX_SIO_CHANNEL_MAX];
+    sio_span_t   argv[2];
+
+    p = ngx_sprintf(channel, "%V%s#%*s#", &cl->conf->prefix, kind, len, name);
+
+    argv[0] = sio_span("SUBSCRIBE");
     argv[1].p = channel;
     argv[1].n = p - channel;
 
@@ -332,7 +360,7 @@ ngx_sio_cluster_heard(ngx_sio_redis_t *redis, redisReply *reply, void *data)
     part = reply->element;
 
     if (reply->type == REDIS_REPLY_ERROR) {
-        ngx_sio_redis_fail(redis, "it does not let this user subscribe");
+        ngx_sio_cluster_denied(cl, reply);
         return;
     }
 
@@ -345,16 +373,7 @@ ngx_sio_cluster_heard(ngx_sio_redis_t *redis, redisReply *reply, void *data)
     }
 
     if (reply->elements == 3 && part[2]->type == REDIS_REPLY_INTEGER) {
-
-        /* the last pattern that was asked for is there: so are the others */
-
-        if (!cl->listening && ngx_strcmp(part[0]->str, "psubscribe") == 0
-            && part[2]->integer >= 4)
-        {
-            cl->listening = 1;
-            ngx_sio_cluster_state(cl, NGX_SIO_BUS_UP);
-        }
-
+        ngx_sio_cluster_confirmed(cl);
         return;
     }
 
@@ -386,6 +405,43 @@ ngx_sio_cluster_heard(ngx_sio_redis_t *redis, redisReply *reply, void *data)
 }
 
 
+/* An error does not say of what it is, but errors come in order as well. */
+
+static void
+ngx_sio_cluster_denied(ngx_sio_cluster_t *cl, redisReply *reply)
+{
+    u_char      *p, why[512];
+    ngx_uint_t   n;
+
+    static const char  *const  asked[] = {
+        "-request#*", "-nginx##", "-beat#...", "-node#...", "#*",
+        "-request#..."
+    };
+
+    n = cl->confirmed + (cl->confirmed >= 3 && cl->conf->node.len == 0);
+    n = ngx_min(n, 5);
+
+    p = ngx_snprintf(why, sizeof(why) - 1,
+                     "it does not let this user subscribe to %V%s, %s",
+                     &cl->conf->prefix, asked[n], reply->str);
+    *p = '\0';
+
+    ngx_sio_redis_fail(&cl->listener, (char *) why);
+}
+
+
+/* The pattern that was asked for last is there: so are the others. */
+
+static void
+ngx_sio_cluster_confirmed(ngx_sio_cluster_t *cl)
+{
+    if (++cl->confirmed == 4 + (cl->conf->node.len != 0)) {
+        ngx_sio_cluster_state(cl, NGX_SIO_BUS_UP);
+        ngx_sio_redis_back(&cl->listener);
+    }
+}
+
+
 u_char *
 ngx_sio_cluster_status(ngx_sio_zone_t *zone, u_char *p)
 {
@@ -403,11 +459,15 @@ ngx_sio_cluster_status(ngx_sio_zone_t *zone, u_char *p)
         return p;
     }
 
-    return ngx_sprintf(p, "\"cluster\":{\"state\":\"%s\",\"since\":%uA,"
-                       "\"node\":\"%*s\",\"leader\":%i,\"publisher\":\"%s\"},",
-                       sh->bus == NGX_SIO_BUS_UP ? "up" : "down",
-                       sh->bus_since, (size_t) NGX_SIO_UID_LEN, cl->uid,
-                       sh->leader ? (ngx_int_t) ngx_sio_worker_slot(sh->leader)
-                                  : -1,
-                       states[cl->publisher.state]);
+    p = ngx_sprintf(p, "\"cluster\":{\"state\":\"%s\",\"since\":%uA,"
+                    "\"node\":\"%*s\",\"leader\":%i,\"publisher\":\"%s\"",
+                    sh->bus == NGX_SIO_BUS_UP ? "up" : "down",
+                    sh->bus_since, (size_t) NGX_SIO_UID_LEN, cl->uid,
+                    sh->leader ? (ngx_int_t) ngx_sio_worker_slot(sh->leader)
+                               : -1,
+                    states[cl->publisher.state]);
+
+    p = ngx_sio_cluster_twin_status(cl, p);
+
+    return ngx_sprintf(p, "},");
 }

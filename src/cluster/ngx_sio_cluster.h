@@ -19,6 +19,7 @@
 
 #define NGX_SIO_UID_LEN      6
 #define NGX_SIO_CHANNEL_MAX  2048       /* bytes; a longer one is refused */
+#define NGX_SIO_CLUSTER_BEAT 2000       /* ms between heartbeats */
 
 
 typedef struct ngx_sio_cluster_notes_s  ngx_sio_cluster_notes_t;
@@ -40,7 +41,9 @@ typedef struct {
     /* of the leader */
     ngx_msec_t                   heard;     /* anything at all */
     ngx_msec_t                   beat;      /* when the next one is due */
-    ngx_uint_t                   listening;
+    ngx_uint_t                   confirmed; /* subscriptions, in their order */
+    ngx_msec_t                   twin;      /* when one was heard last, and */
+    ngx_msec_t                   twin_since;    /* for the first time */
     ngx_uint_t                   nnames;    /* namespaces whose requests are
                                                subscribed to, also those that
                                                nobody is in any more */
@@ -135,14 +138,6 @@ void ngx_sio_cluster_deliver(ngx_sio_cluster_t *cl, sio_span_t namespace,
 
 /* Counts and logs a message that is not taken. */
 void ngx_sio_cluster_refuse(ngx_sio_cluster_t *cl, const char *why);
-
-/* Whether requests of a namespace are answered: Redis counts this node. */
-ngx_uint_t ngx_sio_cluster_counted(const ngx_sio_cluster_t *cl,
-    sio_span_t namespace);
-
-/* Makes all namespaces that live counted; forgets which are. */
-void ngx_sio_cluster_names(ngx_sio_cluster_t *cl);
-void ngx_sio_cluster_names_forget(ngx_sio_cluster_t *cl);
 
 
 #endif /* _NGX_SIO_CLUSTER_H_INCLUDED_ */

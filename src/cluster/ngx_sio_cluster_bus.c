@@ -204,6 +204,9 @@ ngx_sio_cluster_message(ngx_sio_cluster_t *cl, ngx_uint_t pattern,
 
         if (ngx_sio_cluster_after(cl, channel, "-nginx#").n) {
             ngx_sio_cluster_private(cl, payload);
+
+        } else if (ngx_sio_cluster_after(cl, channel, "-node#").n) {
+            ngx_sio_cluster_twin_heard(cl, payload);
         }
 
         return;

@@ -6,7 +6,7 @@
  */
 
 #include "ngx_sio_hashes.h"
-#include "ngx_sio_cluster.h"
+#include "ngx_sio_cluster_names.h"
 
 
 #define NGX_SIO_CLUSTER_NSP  512        /* bytes of a namespace's name */

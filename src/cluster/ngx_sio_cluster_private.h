@@ -47,5 +47,17 @@ void ngx_sio_cluster_errand_answer(ngx_sio_cluster_t *cl, sio_span_t id,
 /* Takes what another nginx has said; for the leader. */
 void ngx_sio_cluster_private(ngx_sio_cluster_t *cl, sio_span_t payload);
 
+/*
+ * Tells others that this node has its name, with the heartbeat; nothing without
+ * node=.
+ */
+void ngx_sio_cluster_twin_tell(ngx_sio_cluster_t *cl);
+
+/* Takes what somebody of this node's name has said; for the leader. */
+void ngx_sio_cluster_twin_heard(ngx_sio_cluster_t *cl, sio_span_t payload);
+
+/* Writes the name and whether another has it as members, at most 64 bytes. */
+u_char *ngx_sio_cluster_twin_status(ngx_sio_cluster_t *cl, u_char *p);
+
 
 #endif /* _NGX_SIO_CLUSTER_PRIVATE_H_INCLUDED_ */

@@ -391,6 +391,7 @@ static void
 ngx_sio_cluster_asker_heard(ngx_sio_redis_t *redis, redisReply *reply,
     void *data)
 {
+    u_char              why[512];
     sio_span_t          text;
     redisReply        **part;
     ngx_sio_cluster_t  *cl;
@@ -400,7 +401,10 @@ ngx_sio_cluster_asker_heard(ngx_sio_redis_t *redis, redisReply *reply,
     part = reply->element;
 
     if (reply->type == REDIS_REPLY_ERROR) {
-        ngx_sio_redis_fail(redis, "it does not let this user subscribe");
+        *ngx_snprintf(why, sizeof(why) - 1, "it does not let this user "
+                      "subscribe to %V-response#..., %s", &cl->conf->prefix,
+                      reply->str) = '\0';
+        ngx_sio_redis_fail(redis, (char *) why);
         return;
     }
 
@@ -413,6 +417,7 @@ ngx_sio_cluster_asker_heard(ngx_sio_redis_t *redis, redisReply *reply,
     }
 
     if (ngx_strcmp(part[0]->str, "subscribe") == 0) {
+        ngx_sio_redis_back(redis);
         text.p = (u_char *) part[1]->str;
         text.n = part[1]->len;
         ngx_sio_cluster_asker_ready(cl, text);

@@ -6,6 +6,7 @@
  */
 
 #include "ngx_sio_cluster_job.h"
+#include "ngx_sio_cluster_names.h"
 
 
 #define NGX_SIO_CLUSTER_NAME     1024       /* bytes of a room's name */

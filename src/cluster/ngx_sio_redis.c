@@ -10,8 +10,6 @@
 #define NGX_SIO_REDIS_FIRST     100         /* ms, until the first new try */
 #define NGX_SIO_REDIS_LAST      5000        /* ms, between later ones */
 #define NGX_SIO_REDIS_STABLE    3000        /* ms: then all is forgotten */
-#define NGX_SIO_REDIS_QUIET     60          /* s, a failure is not logged */
-#define NGX_SIO_REDIS_QUIET_OTHER  5        /* s, likewise, for another cause */
 #define NGX_SIO_REDIS_IN        (64 * 1024 * 1024)  /* bytes of one reply */
 #define NGX_SIO_REDIS_KEEP      262144      /* bytes that a buffer keeps */
 #define NGX_SIO_REDIS_READS     8           /* in one turn of the event loop */
@@ -157,11 +155,8 @@ ngx_sio_redis_ready(ngx_sio_redis_t *redis)
         ngx_del_timer(&redis->timer);
     }
 
-    if (redis->warned) {
-        redis->warned = 0;
-        ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
-                      "socketio %s of Redis at %V is back", redis->role,
-                      &redis->conf->name);
+    if (redis->message == NULL) {
+        ngx_sio_redis_back(redis);
     }
 
     /* what was published meanwhile waits in the buffer */
@@ -437,12 +432,7 @@ ngx_sio_redis_reply(ngx_sio_redis_t *redis, redisReply *reply)
     if (reply->type == REDIS_REPLY_ERROR) {
         ngx_sio_stat(redis->conf->zone, cluster_lost, 1);
 
-        if (redis->refused != ngx_time()) {
-            redis->refused = ngx_time();
-            ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
-                          "socketio %s: Redis at %V refuses a command: %s",
-                          redis->role, &redis->conf->name, reply->str);
-        }
+        ngx_sio_redis_log_refused(redis, reply->str);
     }
 
     if (wait.handler) {
@@ -454,8 +444,6 @@ ngx_sio_redis_reply(ngx_sio_redis_t *redis, redisReply *reply)
 void
 ngx_sio_redis_fail(ngx_sio_redis_t *redis, const char *why)
 {
-    time_t                 quiet;
-    uint32_t               reason;
     ngx_msec_t             pause;
     ngx_sio_redis_state_t  state;
 
@@ -475,18 +463,7 @@ ngx_sio_redis_fail(ngx_sio_redis_t *redis, const char *why)
 
     ngx_sio_stat(redis->conf->zone, cluster_failures, 1);
 
-    reason = ngx_crc32_short((u_char *) why, ngx_strlen(why));
-    quiet = reason == redis->reason ? NGX_SIO_REDIS_QUIET
-                                    : NGX_SIO_REDIS_QUIET_OTHER;
-
-    if (redis->warned == 0 || ngx_time() - redis->warned >= quiet) {
-        redis->warned = ngx_time();
-        redis->reason = reason;
-        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
-                      "socketio %s lost Redis at %V: %s; clients of this "
-                      "nginx are served, other nodes are not reached, trying "
-                      "again", redis->role, &redis->conf->name, why);
-    }
+    ngx_sio_redis_log_lost(redis, why);
 
     ngx_sio_redis_shut(redis);
 

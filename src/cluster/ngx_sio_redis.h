@@ -13,7 +13,7 @@
 
 
 #include "ngx_sio_redis_buf.h"
-#include "ngx_sio_zone.h"
+#include "ngx_sio_redis_conf.h"
 
 #include <ngx_event_connect.h>
 #include <hiredis/hiredis.h>
@@ -21,30 +21,6 @@
 
 #define NGX_SIO_REDIS_ARGS  4       /* words of a command */
 #define NGX_SIO_REDIS_OUT  (16 * 1024 * 1024)   /* bytes that may wait */
-
-
-/* socketio_redis. */
-typedef struct {
-    ngx_str_t              zone_name;
-    ngx_sio_zone_t        *zone;
-    ngx_str_t              name;        /* of the server, for logs */
-    ngx_addr_t            *addrs;
-    ngx_uint_t             naddrs;
-    ngx_resolver_t        *resolver;    /* NULL: addrs are known */
-    ngx_msec_t             resolver_timeout;
-    ngx_str_t              host;        /* what it resolves */
-    in_port_t              port;
-    ngx_str_t              node;        /* node=, or empty */
-    ngx_str_t              user;
-    ngx_str_t              password;
-    ngx_uint_t             db;
-    ngx_str_t              prefix;      /* of all channels */
-    ngx_ssl_t             *ssl;         /* rediss://, or NULL */
-    ngx_str_t              ca;          /* a file, or empty: the system's */
-    char                  *peer;        /* whom a certificate has to be of */
-    ngx_uint_t             sni;         /* it is a name: the server is told */
-    ngx_uint_t             insecure;    /* verify=off */
-} ngx_sio_redis_conf_t;
 
 
 typedef enum {
@@ -69,6 +45,13 @@ typedef struct {
 } ngx_sio_redis_wait_t;
 
 
+/* What the log was told of last, so that it is not told too often. */
+typedef struct {
+    time_t                   time;      /* 0: nothing */
+    uint32_t                 text;      /* its hash */
+} ngx_sio_redis_told_t;
+
+
 struct ngx_sio_redis_s {
     ngx_connection_t             dummy;     /* first: for debug logs */
     const ngx_sio_redis_conf_t  *conf;
@@ -87,9 +70,8 @@ struct ngx_sio_redis_s {
     ngx_event_t                  timer;
     ngx_msec_t                   backoff;
     ngx_msec_t                   since;     /* when it became ready */
-    time_t                       warned;
-    uint32_t                     reason;    /* what of: a hash of the text */
-    time_t                       refused;
+    ngx_sio_redis_told_t         lost;
+    ngx_sio_redis_told_t         refused;   /* commands, by Redis */
 
     ngx_sio_redis_buf_t          hello;     /* what is to be written: the */
     ngx_sio_redis_buf_t          out;       /* greeting, then the rest */
@@ -99,12 +81,6 @@ struct ngx_sio_redis_s {
     ngx_uint_t                   size;
 };
 
-
-/*
- * Makes the TLS context of rediss:// from what else is in conf.  NGX_OK, or
- * NGX_ERROR and why is logged, also where nginx has no TLS.
- */
-ngx_int_t ngx_sio_redis_tls_init(ngx_conf_t *cf, ngx_sio_redis_conf_t *conf);
 
 /* Prepares a connection that is zero but for conf, role, handlers, data. */
 void ngx_sio_redis_init(ngx_sio_redis_t *redis);
@@ -117,6 +93,12 @@ void ngx_sio_redis_close(ngx_sio_redis_t *redis);
 
 /* Closes and tries again later; why is for the log. */
 void ngx_sio_redis_fail(ngx_sio_redis_t *redis, const char *why);
+
+/*
+ * Tells the log that what was lost is back; for who subscribes, when that has
+ * been confirmed.
+ */
+void ngx_sio_redis_back(ngx_sio_redis_t *redis);
 
 /*
  * Queues a command of at most NGX_SIO_REDIS_ARGS words.  Returns NGX_OK, or

@@ -92,12 +92,21 @@ ngx_sio_redis_greeted(ngx_sio_redis_t *redis, redisReply *reply)
 static const char *
 ngx_sio_redis_answer(ngx_sio_redis_t *redis, redisReply *reply)
 {
+    ngx_uint_t  denied;
+
     if (reply->type == REDIS_REPLY_ERROR) {
 
+        denied = ngx_strncmp(reply->str, "NOPERM", 6) == 0;
+
         if (redis->step == 0 && redis->conf->password.len
-            && ngx_strncmp(reply->str, "NOAUTH", 6) == 0)
+            && (denied || ngx_strncmp(reply->str, "NOAUTH", 6) == 0))
         {
             return NULL;
+        }
+
+        if (denied) {
+            return redis->step == 2 ? "its user may not SELECT a database"
+                                    : "its user may not PING";
         }
 
         switch (redis->step) {

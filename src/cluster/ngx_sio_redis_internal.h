@@ -60,5 +60,9 @@ ngx_int_t ngx_sio_redis_put(ngx_sio_redis_buf_t *buf, ngx_uint_t argc,
 ngx_int_t ngx_sio_redis_await(ngx_sio_redis_t *redis,
     const ngx_sio_redis_wait_t *wait);
 
+/* Tell the log that Redis is lost, or refuses a command, if it is news. */
+void ngx_sio_redis_log_lost(ngx_sio_redis_t *redis, const char *why);
+void ngx_sio_redis_log_refused(ngx_sio_redis_t *redis, const char *why);
+
 
 #endif /* _NGX_SIO_REDIS_INTERNAL_H_INCLUDED_ */

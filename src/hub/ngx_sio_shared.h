@@ -18,7 +18,7 @@
 #include "sio_ring.h"
 
 
-#define NGX_SIO_MAGIC  0x53494f3c       /* changes with the layout */
+#define NGX_SIO_MAGIC  0x53494f3d       /* changes with the layout */
 #define NGX_SIO_REVOKE_KEY  16          /* bytes of a digest */
 
 
@@ -79,6 +79,9 @@ typedef struct {
     ngx_atomic_t           leader;      /* (atomic) who listens to the bus */
     ngx_atomic_t           bus;         /* (atomic) NGX_SIO_BUS_... */
     ngx_atomic_t           bus_since;   /* (atomic) s since 1970 */
+    ngx_atomic_t           twin;        /* (atomic) s since 1970, when another
+                                           node with our name was heard, */
+    ngx_atomic_t           twin_warned; /* (atomic) and told to the log */
     ngx_atomic_t           unused;      /* (atomic) of test builds */
 
     ngx_sio_pool_t         session_pool;
