@@ -5,6 +5,7 @@ BUILD ?= build
 FUZZ_TIME ?= 120
 FAULTS ?= short byte again mixed
 SOAK_SECONDS ?= 600
+RELOADS ?= 100
 CHAOS_TIME ?= 600
 CHAOS_CLIENTS ?= 2000
 JOBS ?= 2
@@ -99,6 +100,7 @@ help:
 	@echo "               nothing may grow"
 	@echo "make chaos     CHAOS_CLIENTS=2000 clients for CHAOS_TIME=600 seconds"
 	@echo "               while workers are killed: nothing may be lost"
+	@echo "make reloads   RELOADS=100 in a row under load: nothing is missed"
 	@echo "make partition"
 	@echo "               30 seconds without a network to Redis; needs root"
 	@echo "make perf      instructions per delivery and more, by callgrind,"
@@ -236,6 +238,12 @@ chaos: $(subject) npm
 	@$(nginx_env) CHAOS_TIME=$(CHAOS_TIME) CHAOS_CLIENTS=$(CHAOS_CLIENTS) \
 		$(run) node --limit $$((2 * $(CHAOS_TIME) + 300)) chaos \
 		$(wildcard t/chaos/*$(T)*.test.mjs)
+
+
+# The test of workers that is better when it takes longer.
+reloads: $(subject) npm
+	@$(nginx_env) RELOADS=$(RELOADS) $(run) node reloads \
+		t/workers/025-reloads.test.mjs
 
 
 cluster: $(subject) npm

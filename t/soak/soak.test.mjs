@@ -164,6 +164,9 @@ test(`soak of ${SECONDS} s, SOAK_SEED=${SEED}`, async (t) => {
             workers: 4, drain: '500ms', level: 'notice' }));
 
         const quiet = await soak(nginx, t);
+        const { counters } = await nginx.status();
+
+        assert.ok(counters.recoveries > 0, 'clients came back');
         const [, early] = quiet;
         const late = quiet.at(-1);
 

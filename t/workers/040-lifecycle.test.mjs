@@ -6,6 +6,7 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
 import { afterEach, describe, test } from 'node:test';
 
@@ -284,6 +285,144 @@ describe('a binary upgrade (USR2)', () => {
         assert.ok(!reasons.includes('io server disconnect'), reasons.join());
         closeAll();
         await nginx.stop();
+    });
+
+    /* in steps: the old workers leave, its master waits, then it goes */
+    test('by WINCH and QUIT, with clients that recover', async () => {
+        const nginx = await start({ ...DAEMON, location:
+            `${HEARTBEAT} socketio_recovery 30s;` });
+        const old = nginx.master;
+        const sockets = await waitAll(['polling', 'websocket', 'upgrade']
+            .map((mode) => connect(nginx, { mode, reconnection: true,
+                                            reconnectionDelay: 20,
+                                            reconnectionDelayMax: 200 })));
+        const workers = nginx.workers();
+        const gone = () => workers.every((pid) =>
+            !fs.existsSync(`/proc/${pid}`));
+
+        await waitAll(sockets.map((s) => s.emitWithAck('join', 'r')));
+
+        const master = await upgrade(nginx);
+
+        await ready(nginx, master);
+        process.kill(old, 'SIGWINCH');
+        await until(gone, 'old workers leave', PATIENCE * 3);
+        assert.ok(fs.existsSync(`/proc/${old}`), 'their master stays');
+        nginx.succeededBy(master);
+
+        /* the memory of the new one is its own: they begin anew and know it */
+        await until(() => sockets.every((s) => s.connected && !s.recovered
+                                               && s.io.engine.id),
+                    'all are back', PATIENCE * 3);
+        await until(async () => (await nginx.status()).sockets.connected === 3,
+                    'in the new one', PATIENCE * 3);
+
+        const { counters, sockets: count } = await nginx.status();
+
+        assert.equal(count.waiting, 0);
+        assert.equal(counters.recoveries, 0);
+        assert.ok(counters.recoveries_epoch + counters.recoveries_unknown >= 3);
+        await waitAll(sockets.map((s) => s.emitWithAck('join', 'r')));
+        process.kill(old, 'SIGQUIT');
+        await until(() => !fs.existsSync(`/proc/${old}`), 'the old one ends',
+                    PATIENCE * 3);
+
+        const got = sockets.map((s) => once(s, 'e'));
+
+        await nginx.publish({ rooms: 'r', event: 'e', data: 1 });
+        await waitAll(got);
+        closeAll();
+        await nginx.stop();
+    });
+
+    test('WINCH and back: the old master takes over again', async () => {
+        const nginx = await start(DAEMON);
+        const old = nginx.master;
+        const socket = await connect(nginx, {
+            mode: 'websocket', reconnection: true, reconnectionDelay: 20,
+            reconnectionDelayMax: 200 });
+        const master = await upgrade(nginx);
+
+        await ready(nginx, master);
+        process.kill(old, 'SIGWINCH');
+
+        /* the new master is a child of the old one */
+        const own = () => nginx.workers().filter((pid) => pid !== master);
+
+        await until(() => own().length === 0, 'old workers leave',
+                    PATIENCE * 3);
+        await until(() => socket.connected, 'it is in the new one',
+                    PATIENCE * 3);
+        process.kill(old, 'SIGHUP');
+        await until(() => own().length === 2, 'the old master works again');
+        process.kill(master, 'SIGQUIT');
+        await until(() => !fs.existsSync(`/proc/${master}`), 'the new one ends',
+                    PATIENCE * 3);
+        await until(async () => socket.connected
+                    && (await nginx.status()).sockets.connected === 1,
+                    'it is back', PATIENCE * 3);
+        await reached(nginx, await served(nginx));
+        closeAll();
+        await closeMembers();
+        await nginx.stop();
+    });
+
+    const OTHER = process.env.TEST_NGINX_MODULE_ECHO;
+
+    /* another build at the same path: loaded by USR2, and by that only */
+    test('to another build of the module', {
+        skip: OTHER ? false : 'TEST_NGINX_MODULE_ECHO is not set',
+    }, async () => {
+        const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'ngx-sio-so-'));
+        const file = path.join(dir, 'module.so');
+        const replace = (from) => {
+            fs.copyFileSync(from, `${file}.new`);
+            fs.renameSync(`${file}.new`, file);
+        };
+
+        /* only the test build sends Engine.IO messages back */
+        const echoes = async (nginx) => {
+            const ws = await WebSocketRaw.open(nginx.url);
+
+            await ws.send('4hello');
+
+            const answer = await ws.recv().catch(() => null);
+
+            ws.close();
+
+            return answer === '4hello';
+        };
+
+        replace(process.env.TEST_NGINX_MODULE);
+
+        const nginx = await start({ ...DAEMON, module: file });
+
+        try {
+            const old = nginx.master;
+            const workers = nginx.workers();
+            const members = await served(nginx);
+
+            replace(OTHER);
+            await nginx.reload();
+            await until(() => !nginx.workers().some((pid) =>
+                workers.includes(pid)), 'old workers leave');
+            assert.equal(await echoes(nginx), false, 'a reload keeps it');
+            await reached(nginx, members.filter((m) => !m.ended));
+
+            const master = await upgrade(nginx);
+
+            await ready(nginx, master);
+            process.kill(old, 'SIGQUIT');
+            nginx.succeededBy(master);
+            await until(() => !fs.existsSync(`/proc/${old}`),
+                        'the old one ends', PATIENCE * 3);
+            assert.equal(await echoes(nginx), true, 'USR2 loads it');
+
+        } finally {
+            await closeMembers();
+            await nginx.stop();
+            fs.rmSync(dir, { recursive: true });
+        }
     });
 
     test('is called off', async () => {

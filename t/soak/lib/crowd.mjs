@@ -23,6 +23,7 @@ export function options(service, more = {}) {
             socketio_connect_timeout 3s;
             socketio_upgrade_timeout 3s;
             socketio_send_buffer 128k;
+            socketio_recovery 3s;
             socketio_jwt_key HS256 secret=${SECRET};
             socketio_auth required;
             socketio_room user:\${jwt.sub} auto;
@@ -90,14 +91,17 @@ export class Crowd {
     }
 
     async #client() {
+        let last = null;
+
         while (this.going) {
             const agent = this.random.chance(0.5)
                           ? new http.Agent({ keepAlive: true }) : undefined;
 
             try {
-                await this.#life(agent);
+                last = await this.#life(agent, last);
 
             } catch (err) {
+                last = null;
                 this.counts(`failed: ${reason(err).slice(0, 60)}`);
                 await this.pause(10, 100);
             }
@@ -106,17 +110,27 @@ export class Crowd {
         }
     }
 
-    async #life(agent) {
+    /* One session; a client that was cut off may come back for its socket. */
+    async #life(agent, last) {
         const { random } = this;
         const kind = random.pick(KINDS);
-        const claims = { sub: `u${random.below(50)}`,
-                         exp: inSeconds(random.pick([2, 600, 600])) };
+        const back = last !== null && random.chance(0.8);
+        const sub = back ? last.sub : `u${random.below(50)}`;
+        const claims = { sub, exp: inSeconds(random.pick([2, 600, 600])) };
         const member = await Member.open(this.nginx, {
-            agent, strays: true, auth: { token: token(claims) },
+            agent, strays: true,
+            auth: { token: token(claims),
+                    ...back && { pid: last.pid, offset: last.offset } },
             transport: kind === 'upgrade' ? 'polling' : kind,
         });
 
         this.counts(kind);
+
+        if (back) {
+            this.counts(member.recovered ? 'recovered' : 'not recovered');
+        }
+
+        let end = 'by the server';
 
         try {
             const steps = random.between(2, 20);
@@ -126,9 +140,22 @@ export class Crowd {
                 await this.pause(5, 150);
             }
 
+        } catch (err) {
+            if (!member.ended) {
+                throw err;
+            }
+
+            this.counts(`failed: ${reason(err).slice(0, 60)}`);
+
         } finally {
-            await member.vanish(random.pick(ENDS));
+            if (!member.ended) {
+                end = random.pick(ENDS);
+                await member.vanish(end);
+            }
         }
+
+        return /cut|server/.test(end) && member.pid
+               ? { sub, pid: member.pid, offset: member.offset } : null;
     }
 
     async #step(member, kind) {

@@ -42,6 +42,7 @@ export class Member {
         const member = new Member(nginx, transport);
 
         member.strays = strays;
+        member.pid = auth?.pid;
 
         if (transport === 'polling') {
             member.polling = await Polling.open(nginx.url, { agent });
@@ -173,9 +174,16 @@ export class Member {
 
         } else if (packet.startsWith('42["flood",')) {
             this.floods = (this.floods ?? 0) + 1;
+            this.offset = /,"([0-9a-z]{7,19})"\]$/.exec(packet)?.[1]
+                          ?? this.offset;
 
         } else if (packet.startsWith('40')) {
-            this.id = JSON.parse(packet.slice(2)).sid;
+            const answer = JSON.parse(packet.slice(2));
+
+            this.id = answer.sid;
+            this.recovered = answer.pid !== undefined
+                             && answer.pid === this.pid;
+            this.pid = answer.pid;
             this.#acked('', this.id);
 
         } else if (/^43\d/.test(packet)) {
