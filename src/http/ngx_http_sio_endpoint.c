@@ -415,9 +415,10 @@ ngx_http_sio_elsewhere(ngx_http_request_t *r, const ngx_http_sio_args_t *args)
         return 0;
     }
 
-    ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
-                  "socketio session is of node \"%V\", this is \"%V\": route "
-                  "requests by the end of their sid", &args->node, node);
+    ngx_sio_log_seldom(NGX_LOG_INFO, r->connection->log,
+                       "socketio session is of node \"%V\", this is \"%V\": "
+                       "route requests by the end of their sid", &args->node,
+                       node);
 
     return 1;
 }
