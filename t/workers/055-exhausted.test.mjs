@@ -340,3 +340,44 @@ describe('lines that clients cause', () => {
         assertSeldom(nginx, /\[info\].*client sent a malformed packet/);
     });
 });
+
+
+/* Two workers more than there are slots. */
+describe('worker slots', () => {
+    check('run out: who has none refuses sessions and serves the rest', {
+        workers: 130, connections: 64,
+    }, async (nginx) => {
+        const status = await nginx.status();
+
+        assert.deepEqual(status.slots, { used: 128, size: 128 });
+        assert.equal(lines(nginx, /\[error\].*no free socketio worker slot/)
+            .length, 2);
+
+        /* all of them answer; about one in 65 has no slot */
+        const open = [];
+        let refused = 0;
+
+        for (let n = 0; n < 3000 && (refused === 0 || n < 60); n++) {
+            const ws = await WebSocketRaw.request(nginx.url);
+
+            if (ws.status === 503) {
+                refused++;
+                ws.close();
+                continue;
+            }
+
+            assert.equal(ws.status, 101);
+
+            if (open.length < 20) {
+                open.push(await joined(ws));
+
+            } else {
+                ws.close();
+            }
+        }
+
+        assert.ok(refused > 0, 'a worker without a slot refuses');
+        await published(open, (body) => nginx.publish(body), 1);
+        open.forEach((ws) => ws.close());
+    });
+});
