@@ -20,6 +20,11 @@ const SIZE = { clients: number('CHAOS_CLIENTS', 2000),
                rate: number('CHAOS_RATE', 200) };
 
 
+/* A part of the clients, or of cuts a second: enough to show something. */
+const part = (n) => Math.max(20, SIZE.clients / n);
+const cuts = (n) => Math.max(5, SIZE.clients / n);
+
+
 function recoveries(counters) {
     return Object.fromEntries(Object.entries(counters).filter(([name, n]) =>
         n > 0 && /^(recoveries|waits|slow|overruns)/.test(name)));
@@ -52,14 +57,13 @@ describe('nothing lost', () => {
     });
 
     test('connections that are cut', async (t) => {
-        judge(t, await chaos({ ...SIZE, clients: SIZE.clients / 4,
-                               cuts: SIZE.clients / 40,
+        judge(t, await chaos({ ...SIZE, clients: part(4), cuts: cuts(40),
                                seconds: SECONDS / 3 }));
     });
 
     test('long replays that break off', async (t) => {
-        judge(t, await chaos({ ...SIZE, clients: SIZE.clients / 20, rooms: 4,
-                               pad: 4000, cuts: SIZE.clients / 200,
+        judge(t, await chaos({ ...SIZE, clients: part(20), rooms: 4,
+                               pad: 4000, cuts: cuts(200),
                                kill: 2000, reload: 10000,
                                seconds: SECONDS / 3 }));
     });
