@@ -44,8 +44,7 @@ typedef struct {
     ngx_uint_t                   confirmed; /* subscriptions, in their order */
     ngx_msec_t                   twin;      /* when one was heard last, and */
     ngx_msec_t                   twin_since;    /* for the first time */
-    ngx_uint_t                   nnames;    /* namespaces whose requests are
-                                               subscribed to, also those that
+    ngx_uint_t                   nnames;    /* subscribed to, also those that
                                                nobody is in any more */
     sio_span_t                   names[NGX_SIO_NAMESPACES];
     uint32_t                     seen[NGX_SIO_NAMESPACES];
@@ -66,6 +65,7 @@ typedef struct {
     uint64_t                     serial;
     ngx_msec_t                   asked;     /* when there was one */
     ngx_msec_t                   answered;  /* when something was heard */
+    ngx_uint_t                   owed;      /* confirmations of Redis */
 
     ngx_sio_cluster_notes_t     *notes;     /* events to publish soon */
     sio_span_t                   sender;    /* of what is published */

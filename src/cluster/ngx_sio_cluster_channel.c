@@ -67,7 +67,16 @@ ngx_sio_cluster_channel_command(ngx_sio_cluster_t *cl,
                     cl->uid);
     argv[1].n = p - own;
 
-    (void) ngx_sio_redis_command(&cl->asker, 3, argv, NULL);
+    /* of both channels */
+
+    if (ngx_sio_redis_command(&cl->asker, 3, argv, NULL) == NGX_OK) {
+
+        if (cl->owed == 0) {
+            cl->answered = ngx_current_msec;
+        }
+
+        cl->owed += 2;
+    }
 }
 
 

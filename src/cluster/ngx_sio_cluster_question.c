@@ -323,7 +323,10 @@ ngx_sio_cluster_questions_tick(ngx_sio_cluster_t *cl)
     ngx_queue_t                 *e;
     ngx_sio_cluster_question_t  *q;
 
-    deaf = 0;
+    /* whatever becomes of questions, Redis confirms what it is told */
+
+    deaf = cl->owed
+           && ngx_current_msec - cl->answered > NGX_SIO_QUESTION_DEAF;
 
     for (e = ngx_queue_head(&cl->questions);
          e != ngx_queue_sentinel(&cl->questions);
@@ -368,6 +371,7 @@ ngx_sio_cluster_asker_changed(ngx_sio_redis_t *redis)
 
     cl = redis->data;
     cl->answered = ngx_current_msec;
+    cl->owed = 0;
 
     for (e = ngx_queue_head(&cl->channels);
          e != ngx_queue_sentinel(&cl->channels);
@@ -415,6 +419,8 @@ ngx_sio_cluster_asker_heard(ngx_sio_redis_t *redis, redisReply *reply,
         ngx_sio_redis_fail(redis, "it says what it was not asked");
         return;
     }
+
+    cl->owed -= cl->owed && ngx_strstr(part[0]->str, "subscribe") != NULL;
 
     if (ngx_strcmp(part[0]->str, "subscribe") == 0) {
         ngx_sio_redis_back(redis);

@@ -146,8 +146,10 @@ ngx_http_sio_api_remote_keep(ngx_http_sio_api_remote_t *remote,
         return;
     }
 
-    remote->bytes += list->raw.n;
-    ngx_http_sio_api_remote_hold(remote, list->raw.n);
+    /* so that many small ones are bounded, too */
+
+    remote->bytes += list->raw.n + sizeof(sio_json_t);
+    ngx_http_sio_api_remote_hold(remote, list->raw.n + sizeof(sio_json_t));
 
     ngx_memcpy(p, list->raw.p, list->raw.n);
     *copy = *list;

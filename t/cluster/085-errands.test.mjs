@@ -59,21 +59,24 @@ describe('errands', { skip: NO_REDIS }, () => {
     /* Another nginx, as far as Redis knows; it says what answers gives it. */
     const stranger = async (answers, body) => {
         const sub = await it.redis.client();
-
-        await sub.subscribe(ASK, async (message) => {
-            const ask = JSON.parse(message);
-
+        const said = [];
+        const say = async (ask) => {
             for (const answer of ask.id ? answers(ask) : []) {
                 await it.raw.publish(ANSWER, typeof answer === 'object'
                     ? JSON.stringify({ requestId: ask.id, ...answer })
                     : answer);
             }
+        };
+
+        await sub.subscribe(ASK, (message) => {
+            said.push(say(JSON.parse(message)));
         });
 
         try {
             await body();
         } finally {
             await sub.unsubscribe(ASK);
+            await waitAll(said);
         }
     };
 
