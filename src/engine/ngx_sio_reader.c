@@ -448,7 +448,10 @@ ngx_sio_reader_turn(ngx_event_t *ev)
     ngx_sio_reader_drain(reader);
     ngx_sio_lag_turn(reader);
 
-    if (ngx_sio_reader_flush(reader) || reader->turn.posted) {
+    if (ngx_sio_reader_flush(reader)
+        || reader->turn.posted
+        || !ngx_queue_empty(&reader->lagging))
+    {
 
         /* the rest after other events have had their turn */
 

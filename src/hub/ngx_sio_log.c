@@ -92,17 +92,34 @@ ngx_sio_log_append_locked(ngx_sio_zone_t *zone, const ngx_sio_record_t *record,
         zone->crossed = 1;
     }
 
-    for (i = 0; i < record->targets; i++) {
-        last = ngx_sio_target_last(zone->shared, targets[i].kind,
-                                   targets[i].id);
-        if (last) {
-            *last = r->ring.position;
-        }
-    }
+    ngx_sio_log_note_locked(zone->shared, r, targets);
 
     ngx_sio_stat(zone, records, 1);
 
     return r->ring.position;
+}
+
+
+void
+ngx_sio_log_note_locked(ngx_sio_shared_t *sh, const ngx_sio_record_t *record,
+    const ngx_sio_target_t *targets)
+{
+    uint64_t    *last;
+    ngx_uint_t   i;
+
+    for (i = 0; i < record->targets; i++) {
+        last = ngx_sio_target_last(sh, targets[i].kind, targets[i].id);
+
+        if (last) {
+            *last = record->ring.position;
+        }
+    }
+
+    for (targets += i, i = 0; i < record->excepts; i++) {
+        if (targets[i].kind == NGX_SIO_TO_ROOM) {
+            sh->rooms[targets[i].id].excepted = record->ring.position;
+        }
+    }
 }
 
 

@@ -31,9 +31,7 @@
 #define NGX_SIO_TO_SOCKET        3
 #define NGX_SIO_TO_SESSION       4
 #define NGX_SIO_TO_WORKER        5      /* id is a slot; not chained */
-
-/* Rooms that emit takes, and as many exceptions. */
-#define NGX_SIO_TARGETS_MAX      1024
+#define NGX_SIO_TARGETS_MAX      1024   /* of emit, and as many exceptions */
 
 
 typedef struct {
@@ -110,8 +108,7 @@ ngx_uint_t ngx_sio_log_fits(ngx_sio_zone_t *zone, size_t length);
 
 /*
  * Appends a record and chains its targets; record gives type, flags, targets
- * and excepts.  Returns its position, 0 if it does not fit.  The caller holds
- * the lock.
+ * and excepts.  Returns its position, 0 if it does not fit.  Wants the lock.
  */
 uint64_t ngx_sio_log_append_locked(ngx_sio_zone_t *zone,
     const ngx_sio_record_t *record, ngx_sio_target_t *targets,
@@ -130,9 +127,9 @@ ngx_int_t ngx_sio_control_more_locked(ngx_sio_zone_t *zone,
     ngx_sio_payload_t *more, ngx_sio_mask_t *wake);
 
 /*
- * Reads the record at or behind a position without a lock.  Returns NGX_OK,
- * NGX_DONE when the position is the head, NGX_DECLINED when the log has lapped
- * it.  The targets are in memory that the next call reuses.
+ * Reads the record at or behind a position without a lock, its targets into
+ * memory that the next call reuses.  Returns NGX_OK, NGX_DONE at the head,
+ * NGX_DECLINED when the log has lapped it.
  */
 ngx_int_t ngx_sio_log_read(ngx_sio_zone_t *zone, uint64_t position,
     ngx_sio_record_view_t *view);
@@ -140,6 +137,10 @@ ngx_int_t ngx_sio_log_read(ngx_sio_zone_t *zone, uint64_t position,
 /* Copies head.length bytes: NGX_OK, or NGX_DECLINED when they were lapped. */
 ngx_int_t ngx_sio_log_copy(ngx_sio_zone_t *zone,
     const ngx_sio_record_view_t *view, void *dst);
+
+/* Notes a record, with its targets and exceptions, in the cells of these. */
+void ngx_sio_log_note_locked(ngx_sio_shared_t *sh,
+    const ngx_sio_record_t *record, const ngx_sio_target_t *targets);
 
 /* The chain word of a target's cell, NULL for a worker. */
 uint64_t *ngx_sio_target_last(ngx_sio_shared_t *sh, uint32_t kind,

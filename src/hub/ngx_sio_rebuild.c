@@ -28,8 +28,6 @@ static void ngx_sio_rebuild_wakes(ngx_sio_zone_t *zone);
 static void ngx_sio_rebuild_tallies(ngx_sio_shared_t *sh);
 static void ngx_sio_rebuild_empty(ngx_sio_shared_t *sh);
 static void ngx_sio_rebuild_chains(ngx_sio_zone_t *zone);
-static void ngx_sio_rebuild_chain(ngx_sio_shared_t *sh,
-    const ngx_sio_target_t *target, uint64_t position);
 static void ngx_sio_rebuild_leaves(ngx_sio_zone_t *zone);
 static void ngx_sio_rebuild_pool(ngx_sio_pool_t *pool, u_char *cells,
     size_t size, size_t next);
@@ -162,6 +160,7 @@ ngx_sio_rebuild_rooms(ngx_sio_shared_t *sh, ngx_sio_room_t *rooms,
         room->refs = 0;
         room->waiting = 0;
         room->last = 0;
+        room->excepted = 0;
         room->polled = 0;
         ngx_memzero(&room->workers, sizeof(ngx_sio_mask_t));
 
@@ -463,33 +462,13 @@ static void
 ngx_sio_rebuild_chains(ngx_sio_zone_t *zone)
 {
     uint64_t                position;
-    ngx_uint_t              i;
     ngx_sio_record_view_t   view;
 
     position = sio_ring_tail(zone->shared->log);
 
     while (ngx_sio_log_read(zone, position, &view) == NGX_OK) {
-
-        for (i = 0; i < view.head.targets; i++) {
-            ngx_sio_rebuild_chain(zone->shared, &view.targets[i],
-                                  view.head.ring.position);
-        }
-
+        ngx_sio_log_note_locked(zone->shared, &view.head, view.targets);
         position = sio_ring_next(zone->shared->log, &view.head.ring);
-    }
-}
-
-
-static void
-ngx_sio_rebuild_chain(ngx_sio_shared_t *sh, const ngx_sio_target_t *target,
-    uint64_t position)
-{
-    uint64_t  *last;
-
-    last = ngx_sio_target_last(sh, target->kind, target->id);
-
-    if (last) {
-        *last = position;
     }
 }
 

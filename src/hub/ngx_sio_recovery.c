@@ -173,7 +173,7 @@ ngx_sio_recovery_keeps(ngx_sio_shared_t *sh, uint32_t membership,
         return 0;
     }
 
-    last = sh->rooms[m->room].last;
+    last = ngx_max(sh->rooms[m->room].last, sh->rooms[m->room].excepted);
 
     if (last < m->from) {
         /* nothing was published meanwhile */

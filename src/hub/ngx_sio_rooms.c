@@ -182,8 +182,9 @@ ngx_sio_room_join(ngx_sio_shared_t *sh, uint32_t socket, sio_span_t name,
 
 
 /*
- * Whoever leaves and comes back while nothing was published in the room was
- * never away: his old interval goes on, and changes of mind cost no cells.
+ * Whoever leaves and comes back while nothing was published in the room, nor to
+ * all but the room, was never away: his old interval goes on, and changes of
+ * mind cost no cells.
  */
 
 static uint32_t
@@ -198,7 +199,8 @@ ngx_sio_membership_closed(ngx_sio_shared_t *sh, uint32_t socket,
 
         if (membership->room == room
             && membership->until != NGX_SIO_FOREVER
-            && sh->rooms[room].last < membership->until)
+            && ngx_max(sh->rooms[room].last, sh->rooms[room].excepted)
+               < membership->until)
         {
             return m;
         }

@@ -108,6 +108,7 @@ typedef struct {
     uint32_t           count;           /* (derived) open memberships */
     uint32_t           refs;            /* (derived) with closed ones */
     uint64_t           last;            /* newest record addressed to it */
+    uint64_t           excepted;        /* (derived) newest that excepts it */
     ngx_sio_mask_t     workers;         /* (derived) may be too many */
     uint32_t           waiting;         /* (derived) of sockets that wait */
     uint32_t           polled;          /* (derived) wake parked polls too */

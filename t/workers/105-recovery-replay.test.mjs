@@ -8,10 +8,9 @@ import fs from 'node:fs';
 import net from 'node:net';
 import { after, afterEach, before, describe, test } from 'node:test';
 
-import { client, closeAll, connect, connected, emitAck, once }
-    from '../lib/client.mjs';
+import { closeAll, connect, emitAck, once, waitAll } from '../lib/client.mjs';
 import { PATIENCE, startNginx, until } from '../lib/nginx.mjs';
-import { Polling, WebSocketRaw, upgrade } from '../lib/raw.mjs';
+import { WebSocketRaw } from '../lib/raw.mjs';
 
 const ROOMS = 'socketio_room *; socketio_recovery 30s;';
 const BUFFER = 64 * 1024;
@@ -252,6 +251,27 @@ run('long ones', {
         }
 
         [...all, last].forEach((ws) => ws.close());
+    });
+
+    test('many at once: each gets all of it', async () => {
+        const lost = await waitAll(numbers(0, 90).map(() =>
+            member(state.nginx, 'many')));
+
+        lost.forEach((ws) => ws.close());
+        await state.flood(0, 200, 'many', 500);
+
+        const all = await waitAll(lost.map((ws) =>
+            comeBack(state.nginx, ws)));
+
+        await waitAll(all.map(async (ws) => {
+            assert.match(await ws.recv(), /^40/);
+
+            for (const n of numbers(0, 200)) {
+                assert.equal(eventOf(await ws.recv()).n, n);
+            }
+
+            ws.close();
+        }));
     });
 
     test('acks and rooms keep their place behind it', async () => {
