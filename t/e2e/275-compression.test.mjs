@@ -14,36 +14,17 @@ import zlib from 'node:zlib';
 import { launchBrowser, noBrowser } from '../lib/browser.mjs';
 import { closeAll, connect, emitAck, once } from '../lib/client.mjs';
 import { startNginx } from '../lib/nginx.mjs';
-import { OP, Polling, WebSocketRaw, frame, openSession, upgrade }
-    from '../lib/raw.mjs';
+import { OP, Polling, WebSocketRaw, deflate, frame, inflate, openSession,
+         upgrade } from '../lib/raw.mjs';
 
 const CLIENT = path.resolve(path.dirname(fileURLToPath(import.meta.url)),
                             '../node_modules/socket.io-client/dist');
 const OFFER = 'permessage-deflate; client_max_window_bits';
 const ANSWER = 'permessage-deflate; server_no_context_takeover; '
                + 'client_no_context_takeover';
-const TAIL = Buffer.from([0, 0, 0xff, 0xff]);
 const RSV1 = 4;
 
 const skip = noBrowser('275-compression');
-
-
-function deflate(text, options) {
-    const all = zlib.deflateRawSync(text, {
-        finishFlush: zlib.constants.Z_SYNC_FLUSH, ...options,
-    });
-
-    assert.deepEqual(all.subarray(-4), TAIL);
-
-    return all.subarray(0, -4);
-}
-
-
-function inflate(data, windowBits = 15) {
-    return zlib.inflateRawSync(Buffer.concat([data, TAIL]), {
-        finishFlush: zlib.constants.Z_SYNC_FLUSH, windowBits,
-    });
-}
 
 
 /* A text that compresses well and says when something is missing. */
@@ -464,6 +445,52 @@ describe('sending', () => {
             assert.ok(packet === wanted && compressed);
         }
 
+        ws.close();
+    });
+});
+
+
+describe('an upgrade', () => {
+    const s = server({
+        location: 'socketio_compression on; socketio_send_buffer 64k;',
+    });
+
+    test('gives what was missed as it is, and then compressed', async () => {
+        const polling = await Polling.open(s.nginx.url);
+        const all = [];
+        const publish = async (data) => {
+            all.push(`42${JSON.stringify(['e', data])}`);
+            await s.nginx.publish({ event: 'e', data });
+        };
+
+        await polling.connect();
+
+        for (let i = 0; i < 60; i++) {
+            await publish(`${i} ${text(20000)}`);
+        }
+
+        const ws = await upgrade(polling, {
+            headers: { 'Sec-WebSocket-Extensions': OFFER },
+        });
+
+        for (let i = 0; i < 20; i++) {
+            await publish(`more ${i} ${text(20000)}`);
+        }
+
+        const kinds = [];
+
+        while (kinds.length < all.length) {
+            const { packet, compressed } = await next(ws);
+
+            assert.ok(packet === all[kinds.length], `event ${kinds.length}`);
+            kinds.push(compressed);
+        }
+
+        assert.ok(!kinds.slice(0, 60).includes(true));
+
+        await publish(text(5000));
+        assert.deepEqual(await next(ws).then((m) => [m.packet, m.compressed]),
+                         [all.at(-1), true]);
         ws.close();
     });
 });

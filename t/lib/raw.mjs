@@ -11,6 +11,7 @@ import http from 'node:http';
 import https from 'node:https';
 import net from 'node:net';
 import tls from 'node:tls';
+import zlib from 'node:zlib';
 
 import { REORDERS } from './faults.mjs';
 import { PATIENCE } from './nginx.mjs';
@@ -271,6 +272,28 @@ export class Polling extends Session {
 }
 
 
+/* A message as permessage-deflate sends it, and the reverse. */
+
+const TAIL = Buffer.from([0, 0, 0xff, 0xff]);
+
+export function deflate(text, options) {
+    const all = zlib.deflateRawSync(text, {
+        finishFlush: zlib.constants.Z_SYNC_FLUSH, ...options,
+    });
+
+    assert.deepEqual(all.subarray(-4), TAIL);
+
+    return all.subarray(0, -4);
+}
+
+
+export function inflate(data, windowBits = 15) {
+    return zlib.inflateRawSync(Buffer.concat([data, TAIL]), {
+        finishFlush: zlib.constants.Z_SYNC_FLUSH, windowBits,
+    });
+}
+
+
 const TEXT = 1, BINARY = 2, CLOSE = 8, PING = 9, PONG = 10;
 const NAMES = { 0: 'continuation', 1: 'text', 2: 'binary', 8: 'close',
                 9: 'ping', 10: 'pong' };
@@ -328,7 +351,8 @@ export class WebSocketRaw extends Session {
     /*
      * Connects and sends the handshake.  Resolves to an object with .status
      * and .headers; with 101 it is open, else .body has the refusal.  Headers
-     * given as null are left out.
+     * given as null are left out.  deflate: offers compression, sends packets
+     * compressed, and inflates what comes so.
      */
     static async request(base, options = {}) {
         const ws = new WebSocketRaw(base, options);
@@ -356,13 +380,14 @@ export class WebSocketRaw extends Session {
     }
 
     constructor(base, { path = '/socket.io/', query = {}, sid, headers = {},
-                        method = 'GET', head } = {}) {
+                        method = 'GET', head, deflate: offers } = {}) {
         super();
 
         const url = new URL(base);
         const target = `${path}?${queryOf({ EIO: 4, transport: 'websocket',
                                             sid, ...query })}`;
 
+        this.deflates = Boolean(offers);
         this.key = crypto.randomBytes(16).toString('base64');
         this.buffer = Buffer.alloc(0);
         this.waiting = [];
@@ -398,6 +423,8 @@ export class WebSocketRaw extends Session {
         const all = {
             Host: host, Upgrade: 'websocket', Connection: 'Upgrade',
             'Sec-WebSocket-Key': this.key, 'Sec-WebSocket-Version': '13',
+            'Sec-WebSocket-Extensions':
+                this.deflates ? 'permessage-deflate' : null,
             ...headers,
         };
         const lines = Object.entries(all)
@@ -458,6 +485,8 @@ export class WebSocketRaw extends Session {
             .update(`${this.key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`)
             .digest('base64');
 
+        this.deflates &&=
+            'sec-websocket-extensions' in this.headers;
         this.acceptOk = this.headers['sec-websocket-accept'] === wanted;
     }
 
@@ -492,7 +521,8 @@ export class WebSocketRaw extends Session {
         return true;
     }
 
-    #message(first, second, data) {
+    #message(first, second, bytes) {
+        const data = this.deflates && (first & 0x40) ? inflate(bytes) : bytes;
         const type = NAMES[first & 0x0f] ?? `opcode ${first & 0x0f}`;
         const message = { type, data, fin: (first & 0x80) !== 0,
                           rsv: (first >> 4) & 7,
@@ -584,7 +614,14 @@ export class WebSocketRaw extends Session {
 
     async send(...packets) {
         for (const packet of packets) {
-            this.frame(Buffer.isBuffer(packet) ? BINARY : TEXT, packet);
+            const op = Buffer.isBuffer(packet) ? BINARY : TEXT;
+
+            if (this.deflates) {
+                this.frame(op, deflate(packet), { rsv: 4 });
+
+            } else {
+                this.frame(op, packet);
+            }
         }
     }
 

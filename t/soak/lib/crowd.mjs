@@ -23,6 +23,7 @@ export function options(service, more = {}) {
             socketio_connect_timeout 3s;
             socketio_upgrade_timeout 3s;
             socketio_send_buffer 128k;
+            socketio_compression on threshold=0;
             socketio_recovery 3s;
             socketio_jwt_key HS256 secret=${SECRET};
             socketio_auth required;
@@ -118,7 +119,7 @@ export class Crowd {
         const sub = back ? last.sub : `u${random.below(50)}`;
         const claims = { sub, exp: inSeconds(random.pick([2, 600, 600])) };
         const member = await Member.open(this.nginx, {
-            agent, strays: true,
+            agent, strays: true, deflate: random.chance(0.5),
             auth: { token: token(claims),
                     ...back && { pid: last.pid, offset: last.offset } },
             transport: kind === 'upgrade' ? 'polling' : kind,

@@ -35,10 +35,11 @@ export function reason(err) {
 export class Member {
     /*
      * transport: polling or websocket; agent: for the polls' connections; auth
-     * is of the CONNECT; strays: packets that nobody expects are no fault.
+     * is of the CONNECT; strays: packets that nobody expects are no fault;
+     * deflate: of a WebSocket, compression is offered.
      */
     static async open(nginx, { transport = 'polling', agent, auth,
-                               strays = false } = {}) {
+                               strays = false, deflate } = {}) {
         const member = new Member(nginx, transport);
 
         member.strays = strays;
@@ -48,7 +49,7 @@ export class Member {
             member.polling = await Polling.open(nginx.url, { agent });
 
         } else {
-            member.ws = await WebSocketRaw.open(nginx.url);
+            member.ws = await WebSocketRaw.open(nginx.url, { deflate });
         }
 
         member.sid = (member.polling ?? member.ws).sid;
