@@ -117,7 +117,7 @@ ngx_sio_cluster_exit(ngx_sio_zone_t *zone)
     ngx_sio_cluster_resign(cl);
     ngx_sio_cluster_work_exit(cl);
     ngx_sio_redis_close(&cl->publisher);
-    ngx_sio_redis_close(&cl->asker);
+    ngx_sio_cluster_questions_exit(cl);
 
     sio_adapter_free(cl->in);
     sio_adapter_free(cl->out);

@@ -354,9 +354,16 @@ ngx_sio_cluster_questions_tick(ngx_sio_cluster_t *cl)
     if (cl->asker.state != NGX_SIO_REDIS_IDLE && cl->nquestions == 0
         && ngx_current_msec - cl->asked > NGX_SIO_QUESTION_IDLE)
     {
-        ngx_sio_redis_close(&cl->asker);
-        ngx_sio_cluster_asker_changed(&cl->asker);
+        ngx_sio_cluster_questions_exit(cl);
     }
+}
+
+
+void
+ngx_sio_cluster_questions_exit(ngx_sio_cluster_t *cl)
+{
+    ngx_sio_redis_close(&cl->asker);
+    ngx_sio_cluster_asker_changed(&cl->asker);
 }
 
 

@@ -109,5 +109,8 @@ void ngx_sio_cluster_channel_free(ngx_sio_cluster_channel_t *channel);
 void ngx_sio_cluster_questions_init(ngx_sio_cluster_t *cl);
 void ngx_sio_cluster_questions_tick(ngx_sio_cluster_t *cl);
 
+/* Closes the connection for answers, and forgets channels without questions. */
+void ngx_sio_cluster_questions_exit(ngx_sio_cluster_t *cl);
+
 
 #endif /* _NGX_SIO_CLUSTER_QUESTION_H_INCLUDED_ */
