@@ -19,8 +19,10 @@
  */
 #define NGX_SIO_LIMIT_REFUSALS  100
 
-/* Buckets of what other refusals they are told of; a power of two. */
-#define NGX_SIO_LIMIT_CLIENTS   256
+/* What other refusals they are told of: at once, a second, and in buckets. */
+#define NGX_SIO_LIMIT_BURST     5000
+#define NGX_SIO_LIMIT_RATE      1000
+#define NGX_SIO_LIMIT_CLIENTS   256     /* a power of two */
 
 
 static void ngx_sio_limit_log(ngx_sio_presence_t *presence);
@@ -116,8 +118,8 @@ ngx_sio_limit_tells(const ngx_sio_peer_t *peer)
     ngx_uint_t               i;
 
     static sio_bucket_t      buckets[NGX_SIO_LIMIT_CLIENTS];
-    static const sio_rate_t  rate = { NGX_SIO_LIMIT_REFUSALS * 1000,
-                                      NGX_SIO_LIMIT_REFUSALS - 1 };
+    static const sio_rate_t  rate = { NGX_SIO_LIMIT_RATE * 1000,
+                                      NGX_SIO_LIMIT_BURST - 1 };
 
     if (peer->kind == NGX_SIO_PEER_WEBSOCKET) {
         return 1;

@@ -238,8 +238,6 @@ async function manySockets(nginx) {
 
     const { refusals_untold: untold } = await counters(nginx);
 
-    assert.ok(untold > 1000, `${untold} were not told`);
-
     for (let answers = 0; answers < 10000 - untold; /* void */) {
         answers += (await session.poll()).length;
     }
