@@ -172,7 +172,9 @@ ngx_sio_connect_load(ngx_sio_zone_t *zone, ngx_sio_ref_t socket,
         {
             membership = &sh->memberships[m];
 
-            if (membership->from == so->from) {
+            /* an answer that is a record stands between them */
+
+            if (membership->from <= so->from) {
                 c->rooms[c->n++] = membership->room;
             }
         }

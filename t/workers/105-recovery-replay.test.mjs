@@ -11,6 +11,7 @@ import { after, afterEach, before, describe, test } from 'node:test';
 import { closeAll, connect, emitAck, once, waitAll } from '../lib/client.mjs';
 import { PATIENCE, startNginx, until } from '../lib/nginx.mjs';
 import { WebSocketRaw } from '../lib/raw.mjs';
+import { internal, startService } from '../lib/service.mjs';
 
 const ROOMS = 'socketio_room *; socketio_recovery 30s;';
 const BUFFER = 64 * 1024;
@@ -305,6 +306,75 @@ run('long ones', {
 
         assert.deepEqual(rest, [...numbers(0, 500), '431', '432',
                                 ...numbers(600, 610), '41']);
+        ws.close();
+    });
+});
+
+
+describe('while a service is asked for another namespace', () => {
+    const state = {};
+
+    before(async () => {
+        state.service = await startService(() => ({ join: ['given'] }));
+        state.nginx = await startNginx({
+            workers: 2,
+            zone: 'zone=app:16m log=16m',
+            listen: ({ port }) => `127.0.0.1:${port} sndbuf=16k`,
+            server: internal(state.service.port),
+            location: `${ROOMS} socketio_send_buffer ${BUFFER};
+                socketio_namespace / { }
+                socketio_namespace /asked {
+                    socketio_room lobby auto;
+                    socketio_on connect forward /_call;
+                }`,
+        });
+    });
+
+    after(() => state.nginx.stop().finally(() => state.service.stop()));
+
+    test('its rooms are heard when the replay is over', async () => {
+        const lost = await member(state.nginx);
+        const pad = 'x'.repeat(PIECE);
+
+        lost.close();
+
+        for (let i = 0; i < 500; i += 100) {
+            await state.nginx.call('batch', numbers(i, i + 100).map((n) =>
+                ({ rooms: 'r', event: 'n', data: [n, pad] })));
+        }
+
+        const ws = await comeBack(state.nginx, lost);
+
+        ws.socket.pause();
+        await ws.send('40/asked,');
+        await until(async () => (await state.nginx.call('fetchSockets', {
+            namespace: '/asked' })).sockets.length === 1, 'it is there');
+        ws.socket.resume();
+        assert.match(await ws.recv(), /^40\{/);
+
+        for (const n of numbers(0, 500)) {
+            assert.equal(eventOf(await ws.recv()).n, n);
+        }
+
+        assert.match(await ws.recv(), /^40\/asked,/);
+
+        for (const n of numbers(0, 5)) {
+            for (const rooms of ['lobby', 'given']) {
+                await state.nginx.publish({ namespace: '/asked', rooms,
+                                            event: rooms, data: n });
+            }
+
+            await state.nginx.publish({ namespace: '/asked', event: 'all',
+                                        data: n });
+
+            for (const name of ['lobby', 'given', 'all']) {
+                const packet = await ws.recv();
+
+                assert.equal(packet.slice(0, packet.lastIndexOf(',')),
+                             `42/asked,["${name}",${n}`);
+            }
+        }
+
         ws.close();
     });
 });
