@@ -71,14 +71,15 @@ static ngx_uint_t
 ngx_sio_recovery_short(ngx_sio_shared_t *sh)
 {
     ngx_uint_t             i;
-    const ngx_sio_pool_t  *pools[4];
+    const ngx_sio_pool_t  *pools[5];
 
     pools[0] = &sh->session_pool;
     pools[1] = &sh->socket_pool;
     pools[2] = &sh->membership_pool;
-    pools[3] = &sh->block_pool;
+    pools[3] = &sh->room_pool;
+    pools[4] = &sh->block_pool;
 
-    for (i = 0; i < 4; i++) {
+    for (i = 0; i < 5; i++) {
         if (pools[i]->used > pools[i]->size - pools[i]->size / 8) {
             return 1;
         }

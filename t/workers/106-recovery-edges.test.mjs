@@ -477,4 +477,25 @@ run('short memory', {
         await lose(again);
         await back(again);
     });
+
+    test('rooms that only those who wait are in', async () => {
+        const { waits_given_up: before } = await state.counters();
+        const keeper = await connect(state.nginx, { mode: 'websocket' });
+        const { size } = await used('rooms');
+
+        for (let n = 0; (await used('rooms')).used < size * 0.9; ) {
+            const join = numbers(n, n += 50).map((i) => `own-${i}`);
+
+            await state.nginx.call('socketsJoin', { rooms: keeper.id, join });
+        }
+
+        const { size: most, used: n } = await used('memberships');
+
+        assert.ok(n < most * 0.8, 'it is for want of rooms');
+        await lose(keeper);
+        await until(async () => (await used('rooms')).used === 0,
+                    'others may have them');
+        assert.equal((await state.counters()).waits_given_up, before + 1);
+        await back(keeper, false);
+    });
 });
