@@ -40,6 +40,10 @@ static ngx_int_t ngx_sio_lag_record(void *data,
 void
 ngx_sio_lag_begin(ngx_sio_peer_t *peer)
 {
+    if (peer->closing) {
+        return;
+    }
+
     if (peer->lag == NULL) {
         peer->lag = ngx_calloc(sizeof(ngx_sio_lag_t), ngx_cycle->log);
 

@@ -15,7 +15,7 @@
 /*
  * A WebSocket whose session was just set behind is so, too; one that was behind
  * already begins from where the session's cursor is now.  Closes the peer
- * without memory.
+ * without memory; one that was closed is left alone.
  */
 void ngx_sio_lag_begin(ngx_sio_peer_t *peer);
 
