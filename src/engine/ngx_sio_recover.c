@@ -142,7 +142,10 @@ ngx_sio_recover_taken(ngx_sio_peer_t *peer, ngx_sio_namespace_conf_t *conf,
     ngx_sio_presence_t  *presence;
 
     ngx_sio_recover_answer(recovery, &connect, head);
-    recovery->live = peer->reader->cursor;
+
+    /* one that was behind has been given what the reader has still to read */
+
+    recovery->live = ngx_max(peer->reader->cursor, peer->cursor);
 
     if (ngx_sio_recovery_finish(peer->reader->zone, recovery, &connect.answer,
                                 &replay)
