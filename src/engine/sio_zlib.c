@@ -21,7 +21,13 @@
 #define SIO_ZLIB_KEPT    65536
 
 #define SIO_ZLIB_TAIL    4
-#define SIO_ZLIB_BORDER  128            /* in data_type: between two blocks */
+#define SIO_ZLIB_BORDER  128            /* in data_type: between two blocks, */
+#define SIO_ZLIB_LAST    64             /* behind the last one, */
+#define SIO_ZLIB_BITS    7              /* within a byte */
+
+/* Each may have tables, which take longer to set up than a text to inflate. */
+#define SIO_ZLIB_BLOCKS  1024           /* of a message, and by its bytes: */
+#define SIO_ZLIB_BLOCK   64
 
 
 static uint16_t sio_zlib_run(sio_zlib_t *z, size_t max, size_t *n);
@@ -97,6 +103,7 @@ sio_zlib_inflate(sio_zlib_t *z, sio_span_t src, size_t max, sio_span_t *out)
 
     s->next_in = (uint8_t *) src.p;
     s->avail_in = src.n;
+    z->blocks = 0;
 
     code = sio_zlib_run(z, max, &n);
 
@@ -113,7 +120,10 @@ sio_zlib_inflate(sio_zlib_t *z, sio_span_t src, size_t max, sio_span_t *out)
 
     /* what was cut takes the tail for its own bytes */
 
-    if (!z->ended && !(s->data_type & SIO_ZLIB_BORDER)) {
+    if (!z->ended
+        && (s->data_type & (SIO_ZLIB_BORDER | SIO_ZLIB_BITS))
+           != SIO_ZLIB_BORDER)
+    {
         return SIO_WS_BAD_DATA;
     }
 
@@ -132,7 +142,7 @@ sio_zlib_inflate(sio_zlib_t *z, sio_span_t src, size_t max, sio_span_t *out)
 static uint16_t
 sio_zlib_run(sio_zlib_t *z, size_t max, size_t *n)
 {
-    int        rc;
+    int        rc, border;
     size_t     size;
     uint16_t   code;
     z_stream  *s;
@@ -152,15 +162,16 @@ sio_zlib_run(sio_zlib_t *z, size_t max, size_t *n)
         s->next_out = z->out + *n;
         s->avail_out = size - *n;
 
-        rc = inflate(s, Z_SYNC_FLUSH);
+        rc = inflate(s, Z_BLOCK);
 
         *n = size - s->avail_out;
+        z->ended = (rc == Z_STREAM_END);
+        border = z->ended || (s->data_type & SIO_ZLIB_BORDER);
+        z->blocks += border;
 
-        if (*n > max) {
+        if (*n > max || z->blocks > SIO_ZLIB_BLOCKS + *n / SIO_ZLIB_BLOCK) {
             return SIO_WS_TOO_BIG;
         }
-
-        z->ended = (rc == Z_STREAM_END);
 
         if (z->ended) {
             (void) inflateReset(s);
@@ -180,7 +191,15 @@ sio_zlib_run(sio_zlib_t *z, size_t max, size_t *n)
             return SIO_WS_BAD_DATA;
         }
 
-        if (s->avail_out != 0) {
+        /* the end of a last block is told by the next call */
+
+        if (border && (s->data_type & SIO_ZLIB_LAST)) {
+            continue;
+        }
+
+        /* between two blocks all is out */
+
+        if (s->avail_in == 0 && (border || s->avail_out != 0)) {
             return 0;
         }
     }

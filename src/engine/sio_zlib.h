@@ -22,6 +22,7 @@ typedef struct {
     z_stream    inflate;
     uint8_t    *out;            /* of the last message that was inflated */
     size_t      size;
+    size_t      blocks;         /* of that message, as far as it went */
     uint8_t     deflates;       /* which of the states are there */
     uint8_t     inflates;
     uint8_t     ended;          /* inflating, at the end of a last block */
@@ -39,7 +40,8 @@ int sio_zlib_deflate(sio_zlib_t *z, sio_span_t src, uint8_t *dst, size_t *n);
  * Inflates a whole message to at most max bytes.  Returns 0 and *out, which is
  * valid until the next call of this or of sio_zlib_trim(), or the close code
  * for the client: SIO_WS_BAD_DATA, SIO_WS_TOO_BIG (it stops at max and one
- * byte), SIO_WS_TRY_LATER without memory.
+ * byte, or where blocks are many and hold little), SIO_WS_TRY_LATER without
+ * memory.
  */
 uint16_t sio_zlib_inflate(sio_zlib_t *z, sio_span_t src, size_t max,
     sio_span_t *out);

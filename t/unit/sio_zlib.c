@@ -224,6 +224,115 @@ test_bomb(void)
 }
 
 
+/* Writes the lowest bits of a number. */
+
+static void
+put(uint8_t *p, size_t *at, unsigned value, unsigned bits)
+{
+    while (bits--) {
+        p[*at >> 3] |= (value & 1) << (*at & 7);
+        value >>= 1;
+        (*at)++;
+    }
+}
+
+
+/* A block with tables (RFC 1951, section 3.2.7) whose only code is its end. */
+
+static void
+put_tables(uint8_t *p, size_t *at)
+{
+    unsigned  i;
+
+    put(p, at, 2 << 1, 3);
+    put(p, at, 14 << 10, 14);
+
+    /* lengths of lengths: a bit each for 18, "as many zeros", and for 1 */
+
+    for (i = 0; i < 18; i++) {
+        put(p, at, i == 2 || i == 17, 3);
+    }
+
+    put(p, at, 1 | (138 - 11) << 1, 8);
+    put(p, at, 1 | (256 - 138 - 11) << 1, 8);
+    put(p, at, 0, 2);
+    put(p, at, 0, 1);
+}
+
+
+/* A stored block, from the next byte on. */
+
+static void
+put_stored(uint8_t *p, size_t *at, size_t n)
+{
+    put(p, at, 0, 3);
+    *at = (*at + 7) & ~(size_t) 7;
+    put(p, at, n, 16);
+    put(p, at, ~n, 16);
+    *at += n * 8;
+}
+
+
+/* Time is bounded as memory is: blocks must not be many for what they hold. */
+
+static void
+test_blocks(void)
+{
+    size_t       i, at;
+    uint8_t     *wire;
+    sio_span_t   in, out;
+
+    wire = calloc(1, MAX);
+
+    for (at = 0, i = 0; i < 1000; i++) {
+        put_tables(wire, &at);
+    }
+
+    put(wire, &at, 0, 3);
+    in.p = wire;
+    in.n = (at + 7) / 8;
+
+    is_uint(sio_zlib_inflate(&z, in, MAX, &out), 0, "1000 empty blocks");
+    is_uint(out.n, 0, "hold nothing");
+
+    memset(wire, 0, MAX);
+
+    for (at = 0; at < (MAX - 100) * 8; /* void */ ) {
+        put_tables(wire, &at);
+    }
+
+    in.n = at / 8;
+    is_uint(sio_zlib_inflate(&z, in, MAX, &out), SIO_WS_TOO_BIG,
+            "%zu bytes of empty blocks", in.n);
+
+    memset(wire, 0, MAX);
+
+    for (i = 0; i < MAX / 2; i++) {
+        wire[2 * i] = 3;
+    }
+
+    in.n = MAX;
+    is_uint(sio_zlib_inflate(&z, in, MAX, &out), SIO_WS_TOO_BIG,
+            "last ones, each");
+
+    memset(wire, 0, MAX);
+
+    for (at = 0, i = 0; i < 2000; i++) {
+        put_stored(wire, &at, 128);
+        put_stored(wire, &at, 0);
+    }
+
+    put(wire, &at, 0, 3);
+    in.n = (at + 7) / 8;
+
+    is_uint(sio_zlib_inflate(&z, in, MAX, &out), 0,
+            "who flushes after each 128 bytes");
+    is_uint(out.n, 2000 * 128, "is understood");
+
+    free(wire);
+}
+
+
 int
 main(void)
 {
@@ -243,6 +352,7 @@ main(void)
     }
 
     test_bomb();
+    test_blocks();
 
     sio_zlib_free(&z);
     sio_zlib_free(&z);
