@@ -45,6 +45,7 @@ function suite(workers) {
             },
             location: `socketio_room room:*;
                        socketio_send_buffer 256k;
+                       socketio_ping_interval 5m;
                        socketio_on stored relay room=room:slow any;
                        socketio_on volatile relay room=room:slow any volatile;`,
             api: null,
