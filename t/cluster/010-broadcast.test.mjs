@@ -238,15 +238,18 @@ describe('a cluster', { skip: NO_REDIS }, () => {
         const compressions = () => Promise.all(it.nginx.map(async (nginx) =>
             (await nginx.status()).counters.compressions));
         const text = 'again and '.repeat(500);
+        const { node: { io }, emitter } = it;
+        const api = (flags) => it.nginx[1].publish({ rooms: ['dense'], flags,
+                                                     event: 'e', data: text });
+
+        await waitAll(clients.map((c) => emitAck(c, 'join', 'dense')));
 
         for (const [publish, wanted] of [
-            [() => it.node.io.emit('e', text), [1, 1]],
-            [() => it.node.io.compress(false).emit('e', text), [0, 0]],
-            [() => it.emitter.compress(false).emit('e', text), [0, 0]],
-            [() => it.nginx[1].publish({ event: 'e', data: text }), [1, 1]],
-            [() => it.nginx[1].publish({ event: 'e', data: text,
-                                         flags: { compress: false } }),
-             [0, 0]],
+            [() => io.to('dense').emit('e', text), [1, 1]],
+            [() => io.to('dense').compress(false).emit('e', text), [0, 0]],
+            [() => emitter.to('dense').compress(false).emit('e', text), [0, 0]],
+            [() => api({}), [1, 1]],
+            [() => api({ compress: false }), [0, 0]],
         ]) {
             const before = await compressions();
             const all = clients.map((c) => once(c, 'e'));
