@@ -14,8 +14,8 @@
 
 
 /*
- * Refusals of a polling session are records of the log, which is everybody's:
- * it gets as many as it may send events, and some more at once.
+ * Refusals of a session that polls, or is behind, are records of the log, which
+ * is everybody's: it gets as many as it may send events, and some more at once.
  */
 #define NGX_SIO_LIMIT_REFUSALS  100
 
@@ -26,6 +26,7 @@
 
 
 static void ngx_sio_limit_log(ngx_sio_presence_t *presence);
+static ngx_uint_t ngx_sio_limit_paid(const ngx_sio_peer_t *peer);
 static ngx_uint_t ngx_sio_limit_told(ngx_sio_presence_t *presence);
 static void ngx_sio_limit_refuse(ngx_sio_presence_t *presence,
     sio_span_t id);
@@ -88,14 +89,24 @@ ngx_sio_limit_log(ngx_sio_presence_t *presence)
 }
 
 
-/* A WebSocket's client pays for what it is told by its own send buffer. */
+/*
+ * A WebSocket's client pays for what it is told by its own send buffer, but not
+ * while it is behind.
+ */
+
+static ngx_uint_t
+ngx_sio_limit_paid(const ngx_sio_peer_t *peer)
+{
+    return peer->kind == NGX_SIO_PEER_WEBSOCKET && peer->lag == NULL;
+}
+
 
 static ngx_uint_t
 ngx_sio_limit_told(ngx_sio_presence_t *presence)
 {
     sio_rate_t  rate;
 
-    if (presence->peer->kind == NGX_SIO_PEER_WEBSOCKET) {
+    if (ngx_sio_limit_paid(presence->peer)) {
         return 1;
     }
 
@@ -121,7 +132,7 @@ ngx_sio_limit_tells(const ngx_sio_peer_t *peer)
     static const sio_rate_t  rate = { NGX_SIO_LIMIT_RATE * 1000,
                                       NGX_SIO_LIMIT_BURST - 1 };
 
-    if (peer->kind == NGX_SIO_PEER_WEBSOCKET) {
+    if (ngx_sio_limit_paid(peer)) {
         return 1;
     }
 

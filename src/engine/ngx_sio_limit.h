@@ -35,8 +35,8 @@ void ngx_sio_limit_refused(ngx_sio_zone_t *zone, ngx_sio_ref_t session,
 
 /*
  * Whether a client may be told of a refusal.  A WebSocket's always is; those of
- * polling sessions are records of the log, so that each has 1,000 a second of
- * each worker, and 5,000 at once.
+ * sessions that poll, or are behind, are records of the log, so that each has
+ * 1,000 a second of each worker, and 5,000 at once.
  */
 ngx_uint_t ngx_sio_limit_tells(const ngx_sio_peer_t *peer);
 

@@ -308,6 +308,39 @@ run('long ones', {
                                 ...numbers(600, 610), '41']);
         ws.close();
     });
+
+    test('who is refused again and again is told of some', async () => {
+        const { recoveries, refusals_untold: before } =
+            await state.counters();
+        const untold = async () =>
+            (await state.counters()).refusals_untold - before;
+        const lost = await member(state.nginx);
+
+        lost.close();
+        await state.flood(0, 500, 'r');
+
+        const ws = await comeBack(state.nginx, lost);
+
+        ws.socket.pause();
+        await until(async () =>
+            (await state.counters()).recoveries > recoveries, 'it is back');
+        await ws.send(...numbers(0, 15000).map((i) => `42${i}["join",""]`));
+        await until(async () => await untold() > 0, 'some are not');
+        await ws.send('4299999["join","s"]');
+        ws.socket.resume();
+
+        let told = 0;
+
+        for (let p = await ws.recv(); !p.startsWith('4399999');
+             p = await ws.recv())
+        {
+            told += p.startsWith('43');
+        }
+
+        assert.ok(told >= 5000, `${told} were told`);
+        assert.equal(told + await untold(), 15000);
+        ws.close();
+    });
 });
 
 
