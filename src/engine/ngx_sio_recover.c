@@ -214,15 +214,22 @@ static ngx_int_t
 ngx_sio_recover_again(ngx_sio_peer_t *peer, const ngx_sio_recovery_t *recovery)
 {
     u_char             head[NGX_SIO_CONNECT_HEAD];
+    ngx_int_t          rc;
     ngx_sio_connect_t  connect;
 
     ngx_sio_recover_answer(recovery, &connect, head);
-    ngx_sio_peer_send(peer, &connect.answer);
 
     if (peer->kind == NGX_SIO_PEER_WEBSOCKET) {
+
+        /* a record would come too late, if it is behind */
+
+        rc = ngx_sio_peer_packet(peer, &connect.answer);
         ngx_sio_peer_close(peer, NGX_SIO_END_LAPPED);
-        return NGX_OK;
+
+        return rc;
     }
+
+    ngx_sio_peer_send(peer, &connect.answer);
 
     /* what else the POST has is for a session that ends */
 

@@ -10,7 +10,7 @@ import { after, afterEach, before, describe, test } from 'node:test';
 
 import { closeAll, connect, emitAck, once, waitAll } from '../lib/client.mjs';
 import { PATIENCE, startNginx, until } from '../lib/nginx.mjs';
-import { WebSocketRaw } from '../lib/raw.mjs';
+import { Polling, WebSocketRaw } from '../lib/raw.mjs';
 import { internal, startService } from '../lib/service.mjs';
 
 const ROOMS = 'socketio_room *; socketio_recovery 30s;';
@@ -44,13 +44,13 @@ function run(name, options, body) {
         };
 
         /* events of some bytes, many with one call */
-        state.flood = async (from, to, room, size = PIECE) => {
+        state.flood = async (from, to, room, size = PIECE, more = {}) => {
             const pad = 'x'.repeat(size);
 
             for (let at = from; at < to; at += 100) {
                 await state.nginx.call('batch', numbers(
                     at, Math.min(at + 100, to)).map((n) =>
-                    ({ rooms: room, event: 'n', data: [n, pad] })));
+                    ({ rooms: room, event: 'n', data: [n, pad], ...more })));
             }
         };
 
@@ -465,7 +465,10 @@ run('a log that is shorter than the absence', {
 
 run('breaks', {
     zone: 'zone=app:16m log=16m',
-    location: `${ROOMS} socketio_send_buffer ${BUFFER};`,
+    listen: ({ port }) => `127.0.0.1:${port} sndbuf=16k`,
+    location: `${ROOMS} socketio_send_buffer ${BUFFER};
+        socketio_namespace / { }
+        socketio_namespace /a { }`,
 }, (state) => {
     for (const mode of ['polling', 'websocket', 'upgrade']) {
         test(`${mode}: again and again amidst what was missed`, async () => {
@@ -520,5 +523,48 @@ run('breaks', {
         assert.deepEqual(got, numbers(0, 500));
         assert.equal((await state.counters()).recoveries_broken, before + 1);
         cutter.close();
+    });
+
+    test('the one that broke off beside another that is behind', async () => {
+        const polling = await Polling.open(state.nginx.url);
+        const sockets = {};
+
+        for (const nsp of ['', '/a,']) {
+            await polling.send(`40${nsp}`);
+            sockets[nsp] = JSON.parse((await polling.recv())
+                .slice(2 + nsp.length));
+        }
+
+        await polling.close();
+
+        const come = (session, nsp) => session.send(
+            `40${nsp}${JSON.stringify({ pid: sockets[nsp].pid })}`);
+
+        await state.flood(0, 500, sockets[''].sid);
+        await state.flood(0, 500, sockets['/a,'].sid, PIECE,
+                          { namespace: '/a' });
+
+        const broken = await Polling.open(state.nginx.url);
+
+        await come(broken, '/a,');
+        assert.match((await broken.poll())[0], /^42\/a,/);
+        await broken.close();
+
+        const { recoveries_broken: before } = await state.counters();
+        const ws = await WebSocketRaw.open(state.nginx.url);
+
+        ws.socket.pause();
+        await come(ws, '');
+        await come(ws, '/a,');
+        await until(async () =>
+            (await state.counters()).recoveries_broken > before, 'both came');
+        ws.socket.resume();
+        assert.match(await ws.recv(), /^40\{/);
+
+        while (!(await ws.recv()).startsWith('40/a,{')) {
+            /* what the other one has missed */
+        }
+
+        ws.close();
     });
 });
