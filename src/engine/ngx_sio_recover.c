@@ -151,6 +151,10 @@ ngx_sio_recover_taken(ngx_sio_peer_t *peer, ngx_sio_namespace_conf_t *conf,
                                 &replay)
         != NGX_OK)
     {
+        /* without memory it would stay, beside a new one, and get nothing */
+
+        ngx_sio_socket_close(peer->reader->zone, recovery->socket,
+                             NGX_SIO_REASON_ERROR);
         return NGX_DECLINED;
     }
 
