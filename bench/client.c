@@ -214,20 +214,22 @@ client_opened(client_t *c, const uint8_t *p, size_t n)
 static void
 client_join(client_t *c)
 {
-    int        rooms, first, i, n;
+    int        rooms, first, i, n, homes;
 
     static char  text[65536];
 
+    homes = (int) ledger_homes();
+
     if (load_opt.each) {
         first = (int) c->number * load_opt.each;
-        rooms = load_opt.rooms - first;
+        rooms = homes - first;
 
         if (rooms > load_opt.each) {
             rooms = load_opt.each;
         }
 
     } else {
-        first = (int) c->number % load_opt.rooms;
+        first = (int) c->number % homes;
         rooms = 1;
     }
 
@@ -240,7 +242,8 @@ client_join(client_t *c)
 
     for (i = 0; i < rooms && n < (int) sizeof(text) - 32; i++) {
         n += snprintf(text + n, sizeof(text) - (size_t) n, "%s\"%s%d\"",
-                      i ? "," : "", load_opt.prefix, first + i);
+                      i ? "," : "", load_opt.prefix,
+                      (first + i) * load_opt.apart);
     }
 
     n += snprintf(text + n, sizeof(text) - (size_t) n, "]]");

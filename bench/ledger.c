@@ -1,6 +1,9 @@
 /*
  * What was published, and who has got it: see ledger.h.
  *
+ * Rooms.  With --apart N only room 0, N, 2N ... have members; below, a home is
+ * one of these, counted from 0.
+ *
  * Order.  When a message is sent, all below some number are answered: its
  * floor.  Who gets a message and later one from below its floor has got them
  * out of order.  Messages that were under way at the same time have no order.
@@ -66,30 +69,49 @@ ledger_room(uint64_t seq)
 }
 
 
+uint32_t
+ledger_homes(void)
+{
+    return (uint32_t) (load_opt.rooms / load_opt.apart);
+}
+
+
 int
 ledger_member(uint32_t client, uint32_t room)
 {
-    if (load_opt.each) {
-        return room / (uint32_t) load_opt.each == client;
+    uint32_t  home;
+
+    if (room % (uint32_t) load_opt.apart) {
+        return 0;
     }
 
-    return client % (uint32_t) load_opt.rooms == room;
+    home = room / (uint32_t) load_opt.apart;
+
+    if (load_opt.each) {
+        return home / (uint32_t) load_opt.each == client;
+    }
+
+    return client % ledger_homes() == home;
 }
 
 
 static uint32_t
 ledger_members(uint32_t room)
 {
-    uint32_t  clients, rooms;
+    uint32_t  clients, home;
 
-    clients = (uint32_t) load_opt.clients;
-    rooms = (uint32_t) load_opt.rooms;
-
-    if (load_opt.each) {
-        return room / (uint32_t) load_opt.each < clients;
+    if (room % (uint32_t) load_opt.apart) {
+        return 0;
     }
 
-    return clients / rooms + (room < clients % rooms);
+    clients = (uint32_t) load_opt.clients;
+    home = room / (uint32_t) load_opt.apart;
+
+    if (load_opt.each) {
+        return home / (uint32_t) load_opt.each < clients;
+    }
+
+    return clients / ledger_homes() + (home < clients % ledger_homes());
 }
 
 
@@ -103,7 +125,8 @@ ledger_own(uint64_t seq)
     each = load_opt.each ? (uint64_t) load_opt.each : 1;
     rooms = (uint64_t) load_opt.rooms;
 
-    return seq / rooms * each + seq % rooms % each;
+    return seq / rooms * each
+           + seq % rooms / (uint64_t) load_opt.apart % each;
 }
 
 

@@ -36,6 +36,9 @@ int64_t ledger_publish(uint64_t due);
 /* Room of a message, as the number in its name. */
 uint32_t ledger_room(uint64_t seq);
 
+/* Rooms that may have members: all, or every so many with --apart. */
+uint32_t ledger_homes(void);
+
 /* Whether a client is in the room. */
 int ledger_member(uint32_t client, uint32_t room);
 

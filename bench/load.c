@@ -50,6 +50,7 @@ static const load_option_t  load_table[] = {
     { "conc",        &load_opt.conc,        NULL, NULL, 64, "" },
     { "rooms",       &load_opt.rooms,       NULL, NULL, 1, "" },
     { "each",        &load_opt.each,        NULL, NULL, 0, "" },
+    { "apart",       &load_opt.apart,       NULL, NULL, 1, "" },
     { "polling",     &load_opt.polling,     NULL, NULL, 0, "" },
     { "raw",         &load_opt.raw,         NULL, NULL, 0, "" },
     { "tls",         &load_opt.tls,         NULL, NULL, 0, "" },
@@ -61,6 +62,7 @@ static const load_option_t  load_table[] = {
     { "recovery",    &load_opt.recovery,    NULL, NULL, 0, "" },
     { "source",      &load_opt.source,      NULL, NULL, 0, "" },
     { "offsets",     &load_opt.offsets,     NULL, NULL, 0, "" },
+    { "redis",       &load_opt.redis,       NULL, NULL, 0, "" },
     { "rate",        NULL, &load_opt.rate,        NULL, 0, "" },
     { "warmup",      NULL, &load_opt.warmup,      NULL, 1, "" },
     { "duration",    NULL, &load_opt.duration,    NULL, 4, "" },
@@ -89,16 +91,16 @@ load_die(const char *fmt, ...)
 
 
 static void
-load_pids(char *text)
+load_pids(char *text, pid_t *pids, int *n)
 {
     char  *p;
 
     for (p = strtok(text, ","); p; p = strtok(NULL, ",")) {
-        if (load_opt.npids == LOAD_PIDS) {
+        if (*n == LOAD_PIDS) {
             load_die("at most %d pids", LOAD_PIDS);
         }
 
-        load_opt.pids[load_opt.npids++] = atoi(p);
+        pids[(*n)++] = atoi(p);
     }
 }
 
@@ -118,7 +120,7 @@ load_set(const load_option_t *o, double value, const char *text)
 }
 
 
-/* --name value, for each; pids is a list. */
+/* --name value, for each; pids and aside are lists. */
 
 static void
 load_options(int argc, char **argv)
@@ -134,7 +136,12 @@ load_options(int argc, char **argv)
 
     for (i = 1; i + 1 < argc; i += 2) {
         if (strcmp(argv[i], "--pids") == 0) {
-            load_pids(argv[i + 1]);
+            load_pids(argv[i + 1], load_opt.pids, &load_opt.npids);
+            continue;
+        }
+
+        if (strcmp(argv[i], "--aside") == 0) {
+            load_pids(argv[i + 1], load_opt.aside, &load_opt.naside);
             continue;
         }
 
@@ -168,6 +175,8 @@ load_options(int argc, char **argv)
     if (load_opt.rooms < 1 || load_opt.conc < 1 || load_opt.clients < 1
         || load_opt.payload < 64 || load_opt.payload > 60000
         || load_opt.depth >= CLIENT_DEPTH || load_opt.outstanding > 1024
+        || load_opt.apart < 1 || load_opt.rooms % load_opt.apart
+        || (load_opt.redis && (load_opt.raw || load_opt.tls))
         || (load_opt.polling && (load_opt.raw || load_opt.depth)))
     {
         load_die("options that make no sense: see bench/README.md");

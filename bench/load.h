@@ -1,7 +1,7 @@
 /*
  * What the parts of the load generator share: options, counts, and one
  * epoll loop in one thread.  The order of the parts, from below: hist, proc,
- * stream, http, marker, client, publish, report, load.
+ * stream, http, ledger, client, redis, publish, report, load.
  */
 
 #ifndef _LOAD_H_INCLUDED_
@@ -23,6 +23,7 @@ typedef struct {
     int           conc;             /* connecting at a time */
     int           rooms;
     int           each;             /* rooms of each client; 0: i % rooms */
+    int           apart;            /* of so many rooms one has members */
     int           polling;
     int           raw;              /* WebSocket and HTTP without Socket.IO */
     int           tls;
@@ -34,6 +35,7 @@ typedef struct {
     int           recovery;         /* cut all, and have them come back */
     int           source;           /* addresses: 127.0.0.1 + this */
     int           offsets;          /* events carry one */
+    int           redis;            /* port: publish there, as a node */
     double        rate;             /* publishes a second; 0: closed loop */
     double        warmup;           /* seconds, as all that follow */
     double        duration;
@@ -44,6 +46,8 @@ typedef struct {
     const char   *prefix;           /* of rooms' names */
     pid_t         pids[LOAD_PIDS];
     int           npids;
+    pid_t         aside[LOAD_PIDS]; /* who works, but is not measured */
+    int           naside;
 } load_options_t;
 
 
@@ -72,6 +76,7 @@ typedef struct {
     uint64_t      user;             /* of the server, microseconds */
     uint64_t      system;
     uint64_t      own;              /* of this process */
+    uint64_t      aside;
     uint64_t      busy;             /* of the machine */
     uint64_t      steal;
     load_counts_t counts;

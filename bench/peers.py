@@ -28,9 +28,9 @@ class Missing(Exception):
 class Server:
     """A running server; the folder and the processes are its own."""
 
-    def __init__(self, command, port, pinned, env=None):
+    def __init__(self, command, port, pinned, env=None, cpu='0'):
         if pinned:
-            command = ['taskset', '-c', '0', *command]
+            command = ['taskset', '-c', cpu, *command]
 
         self.port = port
         self.process = subprocess.Popen(command, env=env,
@@ -78,6 +78,37 @@ class Server:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
+
+
+class Redis(Server):
+    """A Redis that keeps nothing; it shares the generator's CPU."""
+
+    def __init__(self, place, wants):
+        program = shutil.which('redis-server')
+
+        if not program:
+            raise Missing('there is no redis-server')
+
+        port = free_port()
+        super().__init__([program, '--port', str(port), '--bind', '127.0.0.1',
+                          '--dir', place.temp, '--save', '',
+                          '--appendonly', 'no'],
+                         port, wants.get('pinned', True), cpu='1')
+
+    def heard(self):
+        """Until somebody has subscribed to broadcasts."""
+        end = time.monotonic() + 30
+
+        while time.monotonic() < end:
+            with socket.create_connection(('127.0.0.1', self.port), 5) as one:
+                one.sendall(b'PUBSUB NUMPAT\r\n')
+
+                if int(one.recv(100)[1:]) > 0:
+                    return
+
+            time.sleep(0.05)
+
+        raise Missing('it does not subscribe')
 
 
 def free_port():
@@ -195,7 +226,11 @@ def ours(place, wants):
 
     values = {'module': place.module, 'zone': wants.get('zone', '64m'),
               'log': wants.get('log', '32m'), 'tls': tls,
-              'location': wants.get('location', '')}
+              'location': wants.get('location', ''), 'redis': ''}
+
+    if wants.get('redis'):
+        values['redis'] = ('socketio_redis bench '
+                           f'redis://127.0.0.1:{wants["redis"]};')
 
     return nginx(place, 'nginx.conf', wants, **values)
 
@@ -236,7 +271,9 @@ def floor(place, wants, *more):
 
 
 def node(place, wants):
-    env = os.environ | {'BENCH_PACKAGES': place.packages('node')}
+    redis = wants.get('redis', '')
+    packages = place.packages('node-redis' if redis else 'node')
+    env = os.environ | {'BENCH_PACKAGES': packages, 'BENCH_REDIS': str(redis)}
     port = free_port()
     tls = place.certificate() if wants.get('tls') else ()
 

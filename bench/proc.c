@@ -40,7 +40,7 @@ proc_read(const char *path, char *text, size_t size)
 /* A name in brackets, which may hold anything, stands before the fields. */
 
 static void
-proc_cpu(pid_t pid, load_sample_t *s)
+proc_cpu(pid_t pid, uint64_t *in_user, uint64_t *in_system)
 {
     char            path[64], text[1024], *p;
     unsigned long   user, system;
@@ -52,8 +52,8 @@ proc_cpu(pid_t pid, load_sample_t *s)
     if (p && sscanf(p + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u"
                     " %lu %lu", &user, &system) == 2)
     {
-        s->user += user * PROC_TICK;
-        s->system += system * PROC_TICK;
+        *in_user += user * PROC_TICK;
+        *in_system += system * PROC_TICK;
     }
 }
 
@@ -95,7 +95,11 @@ proc_sample(load_sample_t *s)
     memset(s, 0, sizeof(*s));
 
     for (i = 0; i < load_opt.npids; i++) {
-        proc_cpu(load_opt.pids[i], s);
+        proc_cpu(load_opt.pids[i], &s->user, &s->system);
+    }
+
+    for (i = 0; i < load_opt.naside; i++) {
+        proc_cpu(load_opt.aside[i], &s->aside, &s->aside);
     }
 
     getrusage(RUSAGE_SELF, &own);

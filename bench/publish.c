@@ -11,6 +11,7 @@
 #include "ledger.h"
 #include "load.h"
 #include "publish.h"
+#include "redis.h"
 #include "stream.h"
 
 #include <stdio.h>
@@ -73,6 +74,10 @@ publish_one(uint64_t due)
     publisher_t  *p;
 
     static char  text[PUBLISH_MOST], body[PUBLISH_MOST];
+
+    if (load_opt.redis) {
+        return redis_publish(due);
+    }
 
     p = publish_idle;
 
@@ -173,6 +178,11 @@ publish_init(void)
 {
     int  i;
 
+    if (load_opt.redis) {
+        redis_init();
+        return;
+    }
+
     publish_n = load_opt.rate > 0 ? PUBLISH_OPEN : load_opt.outstanding;
     publish_all = calloc((size_t) publish_n, sizeof(publisher_t));
     publish_last = &publish_idle;
@@ -191,7 +201,7 @@ publish_init(void)
 int
 publish_connected(void)
 {
-    return publish_open == publish_n;
+    return load_opt.redis ? redis_connected() : publish_open == publish_n;
 }
 
 
@@ -238,32 +248,41 @@ publish_stop(void)
 }
 
 
-void
-publish_more(void)
+/* Whether nothing is late any more. */
+
+static int
+publish_catch_up(void)
 {
     while (publish_late) {
         if (!publish_one(publish_due - publish_late * publish_step)) {
-            return;
+            return 0;
         }
 
         publish_late--;
     }
 
-    if (load_opt.rate > 0) {
-        return;
+    return 1;
+}
+
+
+void
+publish_more(void)
+{
+    if (publish_catch_up() && load_opt.rate == 0) {
+        while (publish_left
+               && ledger_under_way() < (unsigned) load_opt.outstanding
+               && publish_one(load_now()))
+        {
+            publish_left--;
+        }
     }
 
-    while (publish_left
-           && ledger_under_way() < (unsigned) load_opt.outstanding
-           && publish_one(load_now()))
-    {
-        publish_left--;
-    }
+    redis_flush();
 }
 
 
 uint64_t
 publish_waiting(void)
 {
-    return publish_busy + publish_late;
+    return publish_busy + publish_late + redis_waiting();
 }

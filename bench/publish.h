@@ -1,5 +1,6 @@
 /*
- * Publishers: connections that POST one event at a time to rooms in turn.
+ * Publishers: connections that POST one event at a time to rooms in turn, or
+ * with --redis one that publishes there.
  */
 
 #ifndef _PUBLISH_H_INCLUDED_

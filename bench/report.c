@@ -40,22 +40,24 @@ report_hist(const char *name, const hist_t *h)
 }
 
 
-/* CPU of the server, of the generator and of anybody else in a window. */
+/* CPU of the server, of the generator with what helps it, and of others. */
 
 static double
 report_cpu(const load_sample_t *from, const load_sample_t *to)
 {
-    double  wall, server, own, busy;
+    double  wall, server, own, busy, aside;
 
     wall = (double) (to->wall - from->wall) / 1e9;
     server = (double) (to->user - from->user + to->system - from->system) / 1e6;
-    own = (double) (to->own - from->own) / 1e6;
+    aside = (double) (to->aside - from->aside) / 1e6;
+    own = (double) (to->own - from->own) / 1e6 + aside;
     busy = (double) (to->busy - from->busy) / 1e6;
 
     report_real("wall_s", wall);
     report_real("server_s", server);
     report_real("server_user_s", (double) (to->user - from->user) / 1e6);
     report_real("own_s", own);
+    report_real("aside_s", aside);
     report_real("others_s", busy > server + own ? busy - server - own : 0);
     report_real("steal_s", (double) (to->steal - from->steal) / 1e6);
     report_real("server_busy", report_per(server, wall));

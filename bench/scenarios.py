@@ -5,6 +5,7 @@ make rows of the table.  bench/README.md says what they mean.
 SOCKETIO = ('ours', 'node', 'bun', 'floor', 'floor-batch')
 ALL = ('ours', 'node', 'bun', 'nchan', 'floor', 'floor-batch')
 WHOLE = ('ours', 'node', 'bun')
+NODES = ('ours', 'node')
 
 # (what, where in the generator's line, unit, whether more is better)
 FANOUT = (
@@ -102,6 +103,17 @@ PARTS = [
                '--outstanding 8 --response 1 --patience 120 --recovery 1'),
          wants={'pinned': False, 'workers': 2, 'zone': '256m', 'log': '64m',
                 'location': 'socketio_recovery 5m;'}, special='stampede'),
+    Part('S14-1', 'by Redis: 1,000 rooms of one, 256 under way', NODES,
+         (('deliveries per second', 'window.deliveries_per_s', '', True),
+          ('CPU per delivery', 'window.cpu_us_per_delivery', 'µs', False),
+          ('99 % latency', 'window.latency.p99', 'µs', False)),
+         words('--clients 1000 --rooms 1000 --outstanding 256 --warmup 3'),
+         wants={'redis': True}),
+    Part('S14-2', 'by Redis: of 100 messages 99 for other nodes', NODES,
+         (('messages per second', 'window.publishes_per_s', '', True),
+          ('CPU per message', 'window.cpu_us_per_publish', 'µs', False)),
+         words('--clients 1000 --rooms 100000 --apart 100 --outstanding 256 '
+               '--warmup 3'), wants={'redis': True}),
 ]
 
 

@@ -1,5 +1,6 @@
 /*
- * Socket.IO on Node: node node.mjs PORT [CERTIFICATE KEY]
+ * Socket.IO on Node: node node.mjs PORT [CERTIFICATE KEY]; with BENCH_REDIS,
+ * a port, a node of a cluster.
  */
 
 import fs from 'node:fs';
@@ -10,6 +11,25 @@ import { listen, load, publish } from './application.mjs';
 
 const { Server } = load('socket.io');
 const [port, cert, key] = process.argv.slice(2);
+
+
+async function options() {
+    const port = process.env.BENCH_REDIS;
+
+    if (!port) {
+        return {};
+    }
+
+    const { createAdapter } = load('@socket.io/redis-adapter');
+    const { createClient } = load('redis');
+    const clients = [1, 2].map(() => createClient({
+        socket: { host: '127.0.0.1', port: Number(port) },
+    }));
+
+    await Promise.all(clients.map((client) => client.connect()));
+
+    return { adapter: createAdapter(...clients) };
+}
 
 
 function answer(request, response) {
@@ -26,7 +46,7 @@ function answer(request, response) {
 const server = cert ? https.createServer({ cert: fs.readFileSync(cert),
                                            key: fs.readFileSync(key) }, answer)
                     : http.createServer(answer);
-const io = new Server(server);
+const io = new Server(server, await options());
 
 listen(io);
 server.keepAliveTimeout = 600_000;

@@ -12,6 +12,7 @@ import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
 import { freePort, startNginx, until } from '../lib/nginx.mjs';
+import { NO_REDIS, heard, startRedis } from '../lib/redis.mjs';
 
 const BENCH = process.env.TEST_BENCH
               ?? path.resolve(path.dirname(fileURLToPath(import.meta.url)),
@@ -113,8 +114,8 @@ describe('a server that does wrong', () => {
 
 const LOCATION = 'socketio_room r*; socketio_on echo relay room=nobody any;';
 
-const start = (location) => startNginx({
-    http: 'keepalive_requests 1000000; access_log off;', location });
+const start = (location, http = '') => startNginx({
+    http: `keepalive_requests 1000000; access_log off; ${http}`, location });
 
 
 describe('nginx', () => {
@@ -190,5 +191,50 @@ describe('nginx without recovery', () => {
 
         assert.equal(line.code, 1);
         assert.equal(line.faults.failed, 5);
+    });
+});
+
+
+describe('nginx as a node of a Redis', { skip: NO_REDIS }, () => {
+    const it = {};
+
+    before(async () => {
+        it.redis = await startRedis();
+        it.nginx = await start(LOCATION, `socketio_redis app ${it.redis.url};`);
+        await heard(it.nginx);
+    });
+
+    after(async () => {
+        await it.nginx?.stop();
+        await it.redis?.stop();
+    });
+
+    test('what another node publishes', async () => {
+        for (const options of [
+            { clients: 50, rooms: 50, outstanding: 64 },
+            { clients: 50, rooms: 10, rate: 500, prefix: 'r'.repeat(40) },
+            { clients: 20, rooms: 400, apart: 10, each: 2, outstanding: 64 },
+            { clients: 10, payload: 20000, messages: 20, outstanding: 4 },
+        ]) {
+            const line = await load(it.nginx.port, {
+                redis: it.redis.port, aside: it.redis.child.pid, ...options });
+
+            onlyFaults(line);
+            assert.ok(line.window.deliveries > 20, JSON.stringify(line));
+        }
+    });
+
+    test('what is published by another Redis is refused', async () => {
+        const other = await startRedis();
+
+        try {
+            const line = await load(it.nginx.port, {
+                clients: 5, redis: other.port, outstanding: 8 });
+
+            onlyFaults(line, 'refused');
+
+        } finally {
+            await other.stop();
+        }
     });
 });
