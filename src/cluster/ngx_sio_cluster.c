@@ -5,6 +5,7 @@
  * times a second whether there is one.
  */
 
+#include "ngx_sio_cluster_hand.h"
 #include "ngx_sio_cluster_job.h"
 #include "ngx_sio_cluster_note.h"
 #include "ngx_sio_cluster_names.h"
@@ -17,10 +18,8 @@
 
 
 static void ngx_sio_cluster_tick(ngx_event_t *ev);
+static void ngx_sio_cluster_elect(ngx_sio_cluster_t *cl);
 static void ngx_sio_cluster_lead(ngx_sio_cluster_t *cl);
-static void ngx_sio_cluster_resign(ngx_sio_cluster_t *cl);
-static void ngx_sio_cluster_deaf(ngx_sio_cluster_t *cl);
-static void ngx_sio_cluster_state(ngx_sio_cluster_t *cl, ngx_uint_t state);
 static void ngx_sio_cluster_beat(ngx_sio_cluster_t *cl);
 static void ngx_sio_cluster_listen(ngx_sio_redis_t *redis);
 static void ngx_sio_cluster_hear_all(ngx_sio_cluster_t *cl, const char *kind);
@@ -28,6 +27,7 @@ static void ngx_sio_cluster_hear(ngx_sio_cluster_t *cl, const char *kind,
     const u_char *name, size_t len);
 static void ngx_sio_cluster_denied(ngx_sio_cluster_t *cl, redisReply *reply);
 static void ngx_sio_cluster_confirmed(ngx_sio_cluster_t *cl);
+static ngx_uint_t ngx_sio_cluster_wanted(const ngx_sio_cluster_t *cl);
 static void ngx_sio_cluster_heard(ngx_sio_redis_t *redis, redisReply *reply,
     void *data);
 
@@ -129,38 +129,69 @@ ngx_sio_cluster_exit(ngx_sio_zone_t *zone)
 static void
 ngx_sio_cluster_tick(ngx_event_t *ev)
 {
-    ngx_sio_shared_t   *sh;
-    ngx_sio_worker_t    leader;
     ngx_sio_cluster_t  *cl;
 
     cl = ev->data;
-    sh = cl->zone->shared;
-
-    ngx_add_timer(ev, NGX_SIO_CLUSTER_TICK);
 
     ngx_sio_cluster_questions_tick(cl);
 
-    if (ngx_exiting) {
-        ngx_sio_cluster_resign(cl);
-        return;
+    if (!ngx_exiting) {
+        ngx_sio_redis_open(&cl->publisher);
+        ngx_sio_cluster_elect(cl);
+
+    } else if (cl->leaving == 0) {
+        cl->leaving = ngx_max(ngx_current_msec, 1);
     }
 
-    ngx_sio_redis_open(&cl->publisher);
+    if (cl->hand) {
+        ngx_sio_cluster_hand_tick(cl);
 
-    leader = sh->leader;
-
-    if (leader != cl->self && !ngx_sio_worker_alive(leader)
-        && ngx_atomic_cmp_set(&sh->leader, leader, cl->self))
-    {
-        ngx_sio_cluster_state(cl, NGX_SIO_BUS_DOWN);
-        leader = cl->self;
-    }
-
-    if (leader == cl->self) {
+    } else if (cl->zone->shared->leader == cl->self) {
         ngx_sio_cluster_lead(cl);
 
     } else {
         ngx_sio_cluster_deaf(cl);
+    }
+
+    /* a leader that is told to quit stays until an heir hears */
+
+    ev->cancelable = !ngx_sio_cluster_hand_busy(cl);
+    ngx_add_timer(ev, cl->hand == NGX_SIO_HAND_WAITS ? NGX_SIO_HAND_WAIT
+                      : cl->hand || (cl->leaving && !ev->cancelable)
+                      ? NGX_SIO_HAND_TICK : NGX_SIO_CLUSTER_TICK);
+}
+
+
+/* Who is heir comes first. */
+
+static void
+ngx_sio_cluster_elect(ngx_sio_cluster_t *cl)
+{
+    ngx_sio_shared_t  *sh;
+    ngx_sio_worker_t   heir, leader;
+
+    sh = cl->zone->shared;
+    leader = sh->leader;
+
+    if (leader == cl->self) {
+        return;
+    }
+
+    if (ngx_sio_worker_alive(leader)) {
+        ngx_sio_cluster_hand_claim(cl, leader);
+        return;
+    }
+
+    heir = sh->heir;
+
+    if ((heir == cl->self || !ngx_sio_worker_alive(heir))
+        && ngx_atomic_cmp_set(&sh->leader, leader, cl->self))
+    {
+        ngx_sio_cluster_state(cl, NGX_SIO_BUS_DOWN);
+
+        if (cl->hand == NGX_SIO_HAND_NONE) {
+            ngx_sio_cluster_hand_key(cl);
+        }
     }
 }
 
@@ -168,6 +199,14 @@ ngx_sio_cluster_tick(ngx_event_t *ev)
 static void
 ngx_sio_cluster_lead(ngx_sio_cluster_t *cl)
 {
+    if (ngx_exiting) {
+        ngx_sio_cluster_hand_leave(cl);
+
+        if (cl->zone->shared->leader != cl->self) {
+            return;
+        }
+    }
+
     ngx_sio_redis_open(&cl->listener);
 
     if (cl->listener.state == NGX_SIO_REDIS_READY) {
@@ -177,23 +216,35 @@ ngx_sio_cluster_lead(ngx_sio_cluster_t *cl)
 }
 
 
-static void
+void
 ngx_sio_cluster_resign(ngx_sio_cluster_t *cl)
 {
+    ngx_sio_shared_t  *sh;
+    ngx_sio_worker_t   heir;
+
+    sh = cl->zone->shared;
+
+    ngx_sio_cluster_hand_stop(cl);
     ngx_sio_cluster_deaf(cl);
 
-    if (cl->zone->shared->leader != cl->self) {
+    if (sh->leader != cl->self) {
         return;
     }
 
+    /* an heir says when it hears */
+
     ngx_sio_cluster_state(cl, NGX_SIO_BUS_DOWN);
-    (void) ngx_atomic_cmp_set(&cl->zone->shared->leader, cl->self, 0);
+
+    heir = sh->heir;
+
+    (void) ngx_atomic_cmp_set(&sh->leader, cl->self,
+                              ngx_sio_worker_alive(heir) ? heir : 0);
 }
 
 
-/* Two that listen would append everything twice. */
+/* Two that append would do so with everything twice. */
 
-static void
+void
 ngx_sio_cluster_deaf(ngx_sio_cluster_t *cl)
 {
     if (cl->listener.state == NGX_SIO_REDIS_IDLE) {
@@ -205,7 +256,7 @@ ngx_sio_cluster_deaf(ngx_sio_cluster_t *cl)
 }
 
 
-static void
+void
 ngx_sio_cluster_state(ngx_sio_cluster_t *cl, ngx_uint_t state)
 {
     ngx_sio_shared_t  *sh;
@@ -249,7 +300,11 @@ ngx_sio_cluster_beat(ngx_sio_cluster_t *cl)
 
     (void) ngx_sio_cluster_send(cl, "-beat", uid, none, none);
 
-    ngx_sio_cluster_twin_tell(cl);
+    /* who leaves would be taken for a twin of a new zone */
+
+    if (!ngx_exiting) {
+        ngx_sio_cluster_twin_tell(cl);
+    }
 }
 
 
@@ -273,8 +328,19 @@ ngx_sio_cluster_listen(ngx_sio_redis_t *redis)
     cl->beat = ngx_current_msec;
 
     if (redis->state != NGX_SIO_REDIS_READY) {
-        ngx_sio_cluster_state(cl, NGX_SIO_BUS_DOWN);
+
+        if (cl->hand) {
+            ngx_sio_cluster_hand_lost(cl);
+
+        } else if (cl->zone->shared->leader == cl->self) {
+            ngx_sio_cluster_state(cl, NGX_SIO_BUS_DOWN);
+        }
+
         return;
+    }
+
+    if (cl->hand) {
+        ngx_sio_cluster_hand_ready(cl);
     }
 
     /* in the order of ngx_sio_cluster_denied() */
@@ -373,14 +439,21 @@ ngx_sio_cluster_heard(ngx_sio_redis_t *redis, redisReply *reply, void *data)
     }
 
     if (reply->elements == 3 && part[2]->type == REDIS_REPLY_INTEGER) {
-        ngx_sio_cluster_confirmed(cl);
+
+        if (cl->hand == NGX_SIO_HAND_GONE) {
+            ngx_sio_cluster_hand_gone(cl, part[2]->integer);
+
+        } else {
+            ngx_sio_cluster_confirmed(cl);
+        }
+
         return;
     }
 
     pattern = reply->elements == 4
               && ngx_strcmp(part[0]->str, "pmessage") == 0;
 
-    if (cl->zone->shared->leader != cl->self
+    if ((cl->zone->shared->leader != cl->self && cl->hand == NGX_SIO_HAND_NONE)
         || (!pattern && ngx_strcmp(part[0]->str, "message") != 0))
     {
         return;
@@ -435,10 +508,35 @@ ngx_sio_cluster_denied(ngx_sio_cluster_t *cl, redisReply *reply)
 static void
 ngx_sio_cluster_confirmed(ngx_sio_cluster_t *cl)
 {
-    if (++cl->confirmed == 4 + (cl->conf->node.len != 0)) {
-        ngx_sio_cluster_state(cl, NGX_SIO_BUS_UP);
-        ngx_sio_redis_back(&cl->listener);
+    if (++cl->confirmed != ngx_sio_cluster_wanted(cl)) {
+        return;
     }
+
+    ngx_sio_redis_back(&cl->listener);
+
+    if (cl->hand) {
+        ngx_sio_cluster_hand_confirmed(cl);
+
+    } else if (cl->zone->shared->leader == cl->self) {
+        ngx_sio_cluster_state(cl, NGX_SIO_BUS_UP);
+    }
+}
+
+
+/* How many confirmations come before those of namespaces. */
+
+static ngx_uint_t
+ngx_sio_cluster_wanted(const ngx_sio_cluster_t *cl)
+{
+    return 4 + (cl->conf->node.len != 0);
+}
+
+
+ngx_uint_t
+ngx_sio_cluster_hears(const ngx_sio_cluster_t *cl)
+{
+    return cl->listener.state == NGX_SIO_REDIS_READY
+           && cl->confirmed >= ngx_sio_cluster_wanted(cl);
 }
 
 

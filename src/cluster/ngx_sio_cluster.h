@@ -42,6 +42,10 @@ typedef struct {
     ngx_msec_t                   heard;     /* anything at all */
     ngx_msec_t                   beat;      /* when the next one is due */
     ngx_uint_t                   confirmed; /* subscriptions, in their order */
+    ngx_uint_t                   hand;      /* NGX_SIO_HAND_... */
+    uint64_t                     nonce;     /* of our marker, 0: none */
+    ngx_msec_t                   marked;    /* when it was published */
+    ngx_msec_t                   leaving;   /* when told to quit, 0: not yet */
     ngx_msec_t                   twin;      /* when one was heard last, and */
     ngx_msec_t                   twin_since;    /* for the first time */
     ngx_uint_t                   nnames;    /* subscribed to, also those that
@@ -94,15 +98,16 @@ u_char *ngx_sio_cluster_status(ngx_sio_zone_t *zone, u_char *p);
 extern const struct ngx_sio_bus_s  ngx_sio_cluster_bus;
 
 
-/*
- * Takes a message of a channel; for the leader's listener, which hears requests
- * twice, by a pattern and by their own channel.
- */
+/* Takes a message; requests are heard twice, by a pattern and their channel. */
 void ngx_sio_cluster_message(ngx_sio_cluster_t *cl, ngx_uint_t pattern,
     sio_span_t channel, sio_span_t payload);
 
 /* Takes a request; namespace is that of its channel. */
 void ngx_sio_cluster_request(ngx_sio_cluster_t *cl, sio_span_t namespace,
+    sio_span_t payload);
+
+/* Answers one that another worker of this node takes, with nothing. */
+void ngx_sio_cluster_request_none(ngx_sio_cluster_t *cl, sio_span_t namespace,
     sio_span_t payload);
 
 /*

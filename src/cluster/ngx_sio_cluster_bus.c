@@ -5,6 +5,7 @@
  */
 
 #include "ngx_sio_hashes.h"
+#include "ngx_sio_cluster_hand.h"
 #include "ngx_sio_cluster_note.h"
 #include "ngx_sio_cluster_private.h"
 #include "ngx_sio_seldom.h"
@@ -207,8 +208,25 @@ ngx_sio_cluster_message(ngx_sio_cluster_t *cl, ngx_uint_t pattern,
 
         } else if (ngx_sio_cluster_after(cl, channel, "-node#").n) {
             ngx_sio_cluster_twin_heard(cl, payload);
+
+        } else if (ngx_sio_cluster_after(cl, channel, "-beat#").n) {
+            ngx_sio_cluster_hand_marker(cl, payload);
+
+        } else if (cl->hand) {
+            rest = ngx_sio_cluster_after(cl, channel, "-request#");
+
+            if (rest.n) {
+                rest.n--;
+                ngx_sio_cluster_request_none(cl, rest, payload);
+            }
         }
 
+        return;
+    }
+
+    /* one of two that hear takes it; each that is counted answers requests */
+
+    if (cl->hand) {
         return;
     }
 

@@ -81,6 +81,46 @@ ngx_sio_cluster_request(ngx_sio_cluster_t *cl, sio_span_t namespace,
 }
 
 
+void
+ngx_sio_cluster_request_none(ngx_sio_cluster_t *cl, sio_span_t namespace,
+    sio_span_t payload)
+{
+    const char             *text;
+    sio_adapter_request_t   request;
+
+    if (sio_adapter_request_read(cl->in, payload, &request) != SIO_OK
+        || request.id.n == 0)
+    {
+        return;
+    }
+
+    switch (request.type) {
+
+    case SIO_ADAPTER_SOCKETS:
+    case SIO_ADAPTER_FETCH:
+        text = "\"sockets\":[]";
+        break;
+
+    case SIO_ADAPTER_ROOMS:
+        text = "\"rooms\":[]";
+        break;
+
+    case SIO_ADAPTER_SERVER_SIDE_EMIT:
+        text = "\"type\":6,\"data\":null";
+        break;
+
+    case SIO_ADAPTER_BROADCAST:
+        text = "\"type\":8,\"clientCount\":0";
+        break;
+
+    default:
+        return;
+    }
+
+    ngx_sio_cluster_answer_text(cl, namespace, request.id, text);
+}
+
+
 /* A worker asks, and Redis counts this nginx too: it has nothing to add. */
 
 static void

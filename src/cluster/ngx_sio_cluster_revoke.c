@@ -64,7 +64,10 @@ ngx_sio_cluster_private(ngx_sio_cluster_t *cl, sio_span_t payload)
     own.p = cl->uid;
     own.n = NGX_SIO_UID_LEN;
     m = sio_json_get(&v, "uid");
-    ours = sio_json_is(&m, own);
+
+    /* one of two that hear is to do it, and the other is counted as well */
+
+    ours = sio_json_is(&m, own) || cl->hand;
     m = sio_json_get(&v, "ask");
 
     if (m.kind != SIO_JSON_NONE) {

@@ -5,6 +5,7 @@
  * Redis, so that others wait and the memory of this worker does not grow.
  */
 
+#include "ngx_sio_cluster_hand.h"
 #include "ngx_sio_cluster_job.h"
 #include "ngx_sio_seldom.h"
 
@@ -158,7 +159,7 @@ ngx_sio_cluster_work_run(ngx_event_t *ev)
         rc = ngx_sio_cluster_work_on(job, NGX_SIO_WORK_SHARE);
     }
 
-    if (!ngx_sio_cluster_work_full(cl)) {
+    if (!ngx_sio_cluster_work_full(cl) && cl->hand != NGX_SIO_HAND_WAITS) {
         ngx_sio_redis_resume(&cl->listener);
     }
 

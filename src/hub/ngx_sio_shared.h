@@ -18,7 +18,7 @@
 #include "sio_ring.h"
 
 
-#define NGX_SIO_MAGIC  0x53494f3e       /* changes with the layout */
+#define NGX_SIO_MAGIC  0x53494f3f       /* changes with the layout */
 #define NGX_SIO_REVOKE_KEY  16          /* bytes of a digest */
 
 
@@ -77,6 +77,10 @@ typedef struct {
     ngx_atomic_t           dirty;       /* pid of who changes it right now */
     ngx_sio_mask_t         parked;      /* (atomic) workers with parked polls */
     ngx_atomic_t           leader;      /* (atomic) who listens to the bus */
+    ngx_atomic_t           heir;        /* (atomic) who takes over from it */
+    ngx_atomic_t           marker;      /* (atomic) up to where the leader is
+                                           to listen, 0: not known, or done */
+    ngx_atomic_t           bus_key;     /* (atomic) a hash: which bus it is */
     ngx_atomic_t           bus;         /* (atomic) NGX_SIO_BUS_... */
     ngx_atomic_t           bus_since;   /* (atomic) s since 1970 */
     ngx_atomic_t           twin;        /* (atomic) s since 1970, when another

@@ -70,6 +70,8 @@ const ngx_sio_stat_t  ngx_sio_stat_names[] = {
     NGX_SIO_STAT(cluster_skipped),
     NGX_SIO_STAT(cluster_refused),
     NGX_SIO_STAT(cluster_failures),
+    NGX_SIO_STAT(cluster_handovers),
+    NGX_SIO_STAT(cluster_handovers_cut),
     NGX_SIO_STAT(calls_lost),
     NGX_SIO_STAT(notices),
     NGX_SIO_STAT(notices_given_up),

@@ -68,6 +68,8 @@ typedef struct {
     ngx_atomic_t   cluster_skipped;     /* for rooms that nobody is in */
     ngx_atomic_t   cluster_refused;     /* malformed or too large */
     ngx_atomic_t   cluster_failures;    /* connections to Redis that failed */
+    ngx_atomic_t   cluster_handovers;   /* of listening, nothing lost */
+    ngx_atomic_t   cluster_handovers_cut;   /* likewise, with a gap maybe */
     ngx_atomic_t   calls_lost;          /* with a worker that died */
     ngx_atomic_t   notices;             /* of disconnects, delivered */
     ngx_atomic_t   notices_given_up;
