@@ -10,6 +10,7 @@
 #define NGX_SIO_REDIS_FIRST     100         /* ms, until the first new try */
 #define NGX_SIO_REDIS_LAST      5000        /* ms, between later ones */
 #define NGX_SIO_REDIS_STABLE    3000        /* ms: then all is forgotten */
+#define NGX_SIO_REDIS_FEED      4096        /* bytes for hiredis at a time */
 #define NGX_SIO_REDIS_IN        (64 * 1024 * 1024)  /* bytes of one reply */
 #define NGX_SIO_REDIS_KEEP      262144      /* bytes that a buffer keeps */
 #define NGX_SIO_REDIS_READS     8           /* in one turn of the event loop */
@@ -19,6 +20,8 @@ static void ngx_sio_redis_connect(ngx_sio_redis_t *redis);
 static void ngx_sio_redis_write_handler(ngx_event_t *ev);
 static void ngx_sio_redis_read_handler(ngx_event_t *ev);
 static const char *ngx_sio_redis_end(const ngx_sio_redis_t *redis, ssize_t n);
+static ngx_int_t ngx_sio_redis_feed(ngx_sio_redis_t *redis, u_char *p,
+    size_t n);
 static ngx_int_t ngx_sio_redis_replies(ngx_sio_redis_t *redis);
 static void ngx_sio_redis_reply(ngx_sio_redis_t *redis, redisReply *reply);
 static void ngx_sio_redis_shut(ngx_sio_redis_t *redis);
@@ -91,7 +94,7 @@ ngx_sio_redis_dial(ngx_sio_redis_t *redis, struct sockaddr *sockaddr,
     pc.log = ngx_cycle->log;
     pc.log_error = NGX_ERROR_INFO;
 
-    redis->reader = redisReaderCreate();
+    redis->reader = ngx_sio_redis_reply_reader(&redis->replies);
     if (redis->reader == NULL) {
         ngx_sio_redis_fail(redis, "no memory");
         return;
@@ -319,14 +322,7 @@ ngx_sio_redis_read_handler(ngx_event_t *ev)
             return;
         }
 
-        if (redisReaderFeed(redis->reader, (char *) buffer, n) != REDIS_OK
-            || redis->reader->len > NGX_SIO_REDIS_IN)
-        {
-            ngx_sio_redis_fail(redis, "its reply is too large");
-            return;
-        }
-
-        if (ngx_sio_redis_replies(redis) != NGX_OK) {
+        if (ngx_sio_redis_feed(redis, buffer, n) != NGX_OK) {
             return;
         }
     }
@@ -351,7 +347,45 @@ ngx_sio_redis_end(const ngx_sio_redis_t *redis, ssize_t n)
 }
 
 
-/* Returns NGX_DONE when the connection was closed meanwhile, or is paused. */
+/*
+ * Returns NGX_DONE when the connection was closed meanwhile, or is paused.
+ * hiredis moves all that is left in its buffer with each kilobyte that it has
+ * read of it, so that it gets a little at a time; in a pause it keeps the rest.
+ */
+
+static ngx_int_t
+ngx_sio_redis_feed(ngx_sio_redis_t *redis, u_char *p, size_t n)
+{
+    size_t             size;
+    ngx_connection_t  *c;
+
+    c = redis->c;
+
+    while (n) {
+        size = redis->paused ? n : ngx_min(n, NGX_SIO_REDIS_FEED);
+
+        if (redisReaderFeed(redis->reader, (char *) p, size) != REDIS_OK
+            || redis->reader->len > NGX_SIO_REDIS_IN)
+        {
+            ngx_sio_redis_fail(redis, "its reply is too large");
+            return NGX_DONE;
+        }
+
+        p += size;
+        n -= size;
+
+        if (!redis->paused && ngx_sio_redis_replies(redis) != NGX_OK
+            && redis->c != c)
+        {
+            return NGX_DONE;
+        }
+    }
+
+    return redis->paused ? NGX_DONE : NGX_OK;
+}
+
+
+/* Returns NGX_DONE as above. */
 
 static ngx_int_t
 ngx_sio_redis_replies(ngx_sio_redis_t *redis)
@@ -372,8 +406,11 @@ ngx_sio_redis_replies(ngx_sio_redis_t *redis)
             return NGX_OK;
         }
 
+        redis->taking = 1;
         ngx_sio_redis_reply(redis, reply);
-        freeReplyObject(reply);
+        redis->taking = 0;
+
+        ngx_sio_redis_reply_reset(&redis->replies);
 
         if (redis->c != c || redis->paused) {
             return NGX_DONE;
@@ -521,6 +558,10 @@ ngx_sio_redis_shut(ngx_sio_redis_t *redis)
     if (redis->reader) {
         redisReaderFree(redis->reader);
         redis->reader = NULL;
+    }
+
+    if (!redis->taking) {
+        ngx_sio_redis_reply_reset(&redis->replies);
     }
 
     redis->hello.at = 0;

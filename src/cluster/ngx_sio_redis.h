@@ -32,7 +32,10 @@ typedef enum {
 
 typedef struct ngx_sio_redis_s  ngx_sio_redis_t;
 
-/* Takes a reply; NULL when the connection was lost before it came. */
+/*
+ * Takes a reply, which is gone when this returns; NULL when the connection was
+ * lost before it came.
+ */
 typedef void (*ngx_sio_redis_reply_pt)(ngx_sio_redis_t *redis,
     redisReply *reply, void *data);
 
@@ -52,6 +55,18 @@ typedef struct {
 } ngx_sio_redis_told_t;
 
 
+/* The objects of the reply that is being read or taken, see redis_reply.c. */
+#define NGX_SIO_REDIS_BLOCK  512            /* words */
+
+typedef struct ngx_sio_redis_large_s  ngx_sio_redis_large_t;
+
+typedef struct {
+    ngx_sio_redis_large_t   *large;     /* what did not fit */
+    size_t                   used;      /* words of the block */
+    uint64_t                 block[NGX_SIO_REDIS_BLOCK];
+} ngx_sio_redis_replies_t;
+
+
 struct ngx_sio_redis_s {
     ngx_connection_t             dummy;     /* first: for debug logs */
     const ngx_sio_redis_conf_t  *conf;
@@ -63,6 +78,7 @@ struct ngx_sio_redis_s {
     ngx_sio_redis_state_t        state;
     ngx_connection_t            *c;
     redisReader                 *reader;
+    ngx_uint_t                   taking;    /* a reply */
     ngx_uint_t                   paused;    /* takes no messages */
     ngx_uint_t                   step;      /* of the greeting */
     ngx_uint_t                   address;   /* that is tried next */
@@ -79,6 +95,7 @@ struct ngx_sio_redis_s {
     ngx_uint_t                   first;
     ngx_uint_t                   nwaits;
     ngx_uint_t                   size;
+    ngx_sio_redis_replies_t      replies;
 };
 
 

@@ -56,6 +56,12 @@ void ngx_sio_redis_flush(ngx_sio_redis_t *redis);
 ngx_int_t ngx_sio_redis_put(ngx_sio_redis_buf_t *buf, ngx_uint_t argc,
     const sio_span_t *argv);
 
+/* A reader of replies into a block, or NULL without memory. */
+redisReader *ngx_sio_redis_reply_reader(ngx_sio_redis_replies_t *replies);
+
+/* Frees what the reader has made. */
+void ngx_sio_redis_reply_reset(ngx_sio_redis_replies_t *replies);
+
 /* Notes that a reply is to come.  NGX_OK or NGX_DECLINED: too many are. */
 ngx_int_t ngx_sio_redis_await(ngx_sio_redis_t *redis,
     const ngx_sio_redis_wait_t *wait);
