@@ -317,8 +317,11 @@ describe('rediss://', { skip }, () => {
         await until(() => /lost Redis at/.test(nginx.logs()), 'the log');
         await it.redis.start();
         await heard(nginx, 'up', LONG);
-        await until(async () => (await nginx.publish({ event: 'e' })).cluster
-                                === undefined, 'publishers are told', LONG);
+        /* each worker has a connection of its own to publish by */
+        await until(async () => (await Promise.all(
+            Array.from({ length: 20 }, () => nginx.publish({ event: 'e' }))))
+            .every(({ cluster }) => cluster === undefined),
+                    'publishers are told', LONG);
         await flows(nginx);
         await nginx.reload();
         await heard(nginx, 'up', LONG);

@@ -134,6 +134,14 @@ judge_signed(const sio_jwt_policy_t *policy, sio_span_t text)
 }
 
 
+static int
+is_rsa(sio_jwt_alg_t alg)
+{
+    return (alg >= SIO_JWT_RS256 && alg <= SIO_JWT_RS512)
+           || (alg >= SIO_JWT_PS256 && alg <= SIO_JWT_PS512);
+}
+
+
 static void
 judge_set(sio_span_t text)
 {
@@ -154,8 +162,11 @@ judge_set(sio_span_t text)
 
     check(n != 0);
 
+    /* OpenSSL finds by chance whether the modulus of an RSA key is unsound */
+
     for (i = 0; i < n; i++) {
-        check(sio_jwt_key_check(&keys[i], &why) == SIO_OK);
+        check(is_rsa(keys[i].alg)
+              || sio_jwt_key_check(&keys[i], &why) == SIO_OK);
     }
 
     memset(&policy, 0, sizeof(policy));

@@ -116,6 +116,12 @@ export async function startNode(redis, { key } = {}) {
         http.listen(0, '127.0.0.1', resolve);
     });
 
+    /* the last of what it subscribes to, and nobody tells when it has */
+    const { specificResponseChannel: last } = io.of('/').adapter;
+
+    await until(async () => Number((await pub.sendCommand(
+        ['PUBSUB', 'NUMSUB', last]))[1]) > 0, 'Node hears the cluster');
+
     io.on('connection', (socket) => {
         socket.on('join', (room, ack) => {
             socket.join(room);
