@@ -114,6 +114,11 @@ PARTS = [
           ('CPU per message', 'window.cpu_us_per_publish', 'µs', False)),
          words('--clients 1000 --rooms 100000 --apart 100 --outstanding 256 '
                '--warmup 3'), wants={'redis': True}),
+    Part('S14-3', 'by Redis: 1,000 in one room, 8 under way', NODES,
+         (('deliveries per second', 'window.deliveries_per_s', '', True),
+          ('CPU per delivery', 'window.cpu_us_per_delivery', 'µs', False)),
+         words('--clients 1000 --outstanding 8 --warmup 2'),
+         wants={'redis': True}),
 ]
 
 
