@@ -22,8 +22,6 @@ static ngx_int_t ngx_sio_cluster_list_some(ngx_sio_cluster_job_t *job,
     uint32_t nsp, uint32_t end);
 static u_char *ngx_sio_cluster_socket(ngx_sio_shared_t *sh,
     ngx_sio_socket_t *so, u_char *p);
-static u_char *ngx_sio_cluster_user(ngx_sio_shared_t *sh, uint32_t block,
-    u_char *p);
 
 
 ngx_int_t
@@ -114,8 +112,7 @@ ngx_sio_cluster_listed(ngx_sio_select_t *select, uint32_t socket)
     size = 64;
 
     if (job->type == SIO_ADAPTER_FETCH) {
-        size = 256 + ngx_sio_show_size(sh, so)
-               + ngx_sio_string_size(sh, so->claims);
+        size = 256 + ngx_sio_show_size(sh, so);
     }
 
     if (buf->size - buf->n < size) {
@@ -224,45 +221,9 @@ ngx_sio_cluster_list_some(ngx_sio_cluster_job_t *job, uint32_t nsp,
 static u_char *
 ngx_sio_cluster_socket(ngx_sio_shared_t *sh, ngx_sio_socket_t *so, u_char *p)
 {
-    p = ngx_sprintf(p, "{\"id\":\"%*s\",\"rooms\":", (size_t) NGX_SIO_ID_LEN,
-                    so->id);
-    p = ngx_sio_show_rooms(sh, so, p);
-    p = ngx_sprintf(p, ",\"user\":");
-    p = ngx_sio_cluster_user(sh, so->claims, p);
-    p = ngx_sprintf(p, ",\"data\":");
-    p = ngx_sio_show_json(sh, so->data, p);
-    p = ngx_sprintf(p, ",\"handshake\":");
-    p = ngx_sio_show_json(sh, sh->sessions[so->session].handshake, p);
+    p = ngx_sprintf(p, "{\"id\":\"%*s\",", (size_t) NGX_SIO_ID_LEN, so->id);
+    p = ngx_sio_show_socket(sh, so, p);
     *p++ = '}';
 
     return p;
-}
-
-
-/* The `sub` of the socket's token, for nodes that are nginx as well. */
-
-static u_char *
-ngx_sio_cluster_user(ngx_sio_shared_t *sh, uint32_t block, u_char *p)
-{
-    sio_json_t  claims, sub;
-    sio_span_t  text;
-
-    text.p = p;
-    text.n = ngx_sio_string_copy(sh, block, p, ngx_sio_string_size(sh, block));
-
-    if (text.n == 0
-        || sio_json_parse(text, SIO_JSON_DEPTH, &claims, NULL) != SIO_OK)
-    {
-        return ngx_cpymem(p, "null", 4);
-    }
-
-    sub = sio_json_get(&claims, "sub");
-
-    if (sub.kind == SIO_JSON_NONE) {
-        return ngx_cpymem(p, "null", 4);
-    }
-
-    ngx_memmove(p, sub.raw.p, sub.raw.n);
-
-    return p + sub.raw.n;
 }

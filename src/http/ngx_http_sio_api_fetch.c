@@ -43,8 +43,6 @@ static ngx_int_t ngx_http_sio_api_fetched(ngx_sio_select_t *select,
     uint32_t socket);
 static u_char *ngx_http_sio_api_fetch_write(ngx_http_sio_api_fetch_t *s,
     ngx_sio_shared_t *sh, ngx_sio_socket_t *so);
-static u_char *ngx_http_sio_api_fetch_user(ngx_sio_shared_t *sh,
-    uint32_t block, u_char *p);
 
 
 ngx_int_t
@@ -299,8 +297,7 @@ ngx_http_sio_api_fetched(ngx_sio_select_t *select, uint32_t socket)
     sh = select->zone->shared;
     so = &sh->sockets[socket];
 
-    size = 256 + s->namespace.n + ngx_sio_show_size(sh, so)
-           + ngx_sio_string_size(sh, so->claims);
+    size = 256 + s->namespace.n + ngx_sio_show_size(sh, so);
 
     if ((size_t) (s->end - s->p) < size) {
         s->need = ngx_max(size, NGX_HTTP_SIO_API_SPACE);
@@ -323,43 +320,11 @@ ngx_http_sio_api_fetch_write(ngx_http_sio_api_fetch_t *s,
 {
     u_char  *p;
 
-    p = ngx_sprintf(s->p, "{\"id\":\"%*s\",\"namespace\":\"%*s\",\"rooms\":",
+    p = ngx_sprintf(s->p, "{\"id\":\"%*s\",\"namespace\":\"%*s\",",
                     (size_t) NGX_SIO_ID_LEN, so->id, s->namespace.n,
                     s->namespace.p);
-    p = ngx_sio_show_rooms(sh, so, p);
-    p = ngx_sprintf(p, ",\"user\":");
-    p = ngx_http_sio_api_fetch_user(sh, so->claims, p);
-    p = ngx_sprintf(p, ",\"data\":");
-    p = ngx_sio_show_json(sh, so->data, p);
-    p = ngx_sprintf(p, ",\"handshake\":");
-    p = ngx_sio_show_json(sh, sh->sessions[so->session].handshake, p);
+    p = ngx_sio_show_socket(sh, so, p);
     *p++ = '}';
 
     return p;
-}
-
-
-/* The `sub` of the socket's token, as it is written there. */
-
-static u_char *
-ngx_http_sio_api_fetch_user(ngx_sio_shared_t *sh, uint32_t block, u_char *p)
-{
-    sio_json_t      claims, sub;
-    sio_span_t      text;
-
-    static u_char   buffer[NGX_SIO_CLAIMS_MAX];
-
-    text.p = buffer;
-    text.n = ngx_sio_string_copy(sh, block, buffer, sizeof(buffer));
-
-    if (text.n == 0
-        || sio_json_parse(text, SIO_JSON_DEPTH, &claims, NULL) != SIO_OK)
-    {
-        return ngx_cpymem(p, "null", 4);
-    }
-
-    sub = sio_json_get(&claims, "sub");
-
-    return sub.kind == SIO_JSON_NONE
-           ? ngx_cpymem(p, "null", 4) : ngx_cpymem(p, sub.raw.p, sub.raw.n);
 }

@@ -8,6 +8,10 @@
 #include "sio_json.h"
 
 
+static u_char *ngx_sio_show_user(ngx_sio_shared_t *sh, uint32_t claims,
+    u_char *p);
+
+
 size_t
 ngx_sio_show_size(ngx_sio_shared_t *sh, const ngx_sio_socket_t *so)
 {
@@ -15,7 +19,8 @@ ngx_sio_show_size(ngx_sio_shared_t *sh, const ngx_sio_socket_t *so)
     uint32_t               m;
     ngx_sio_membership_t  *membership;
 
-    n = NGX_SIO_ID_LEN + sizeof("[\"\"]{}{}")
+    n = NGX_SIO_ID_LEN + sizeof("[\"\"]null{}{}")
+        + ngx_sio_string_size(sh, so->claims)
         + ngx_sio_string_size(sh, so->data)
         + ngx_sio_string_size(sh, sh->sessions[so->session].handshake);
 
@@ -81,4 +86,48 @@ ngx_sio_show_json(ngx_sio_shared_t *sh, uint32_t block, u_char *p)
 
     return p + ngx_sio_string_copy(sh, block, p,
                                    ngx_sio_string_size(sh, block));
+}
+
+
+u_char *
+ngx_sio_show_socket(ngx_sio_shared_t *sh, const ngx_sio_socket_t *so,
+    u_char *p)
+{
+    p = ngx_cpymem(p, "\"rooms\":", 8);
+    p = ngx_sio_show_rooms(sh, so, p);
+    p = ngx_cpymem(p, ",\"user\":", 8);
+    p = ngx_sio_show_user(sh, so->claims, p);
+    p = ngx_cpymem(p, ",\"data\":", 8);
+    p = ngx_sio_show_json(sh, so->data, p);
+    p = ngx_cpymem(p, ",\"handshake\":", 13);
+
+    return ngx_sio_show_json(sh, sh->sessions[so->session].handshake, p);
+}
+
+
+/* The claims are read in the place of what is written, which is less. */
+
+static u_char *
+ngx_sio_show_user(ngx_sio_shared_t *sh, uint32_t claims, u_char *p)
+{
+    sio_json_t  object, sub;
+    sio_span_t  text;
+
+    text.p = p;
+    text.n = ngx_sio_string_copy(sh, claims, p,
+                                 ngx_sio_string_size(sh, claims));
+
+    if (text.n == 0
+        || sio_json_parse(text, SIO_JSON_DEPTH, &object, NULL) != SIO_OK)
+    {
+        return ngx_cpymem(p, "null", 4);
+    }
+
+    sub = sio_json_get(&object, "sub");
+
+    if (sub.kind == SIO_JSON_NONE) {
+        return ngx_cpymem(p, "null", 4);
+    }
+
+    return ngx_movemem(p, sub.raw.p, sub.raw.n);
 }
