@@ -7,12 +7,12 @@
 import assert from 'node:assert/strict';
 import events from 'node:events';
 import net from 'node:net';
-import { after, afterEach, before, describe, test } from 'node:test';
+import { test } from 'node:test';
 
-import { client, closeAll, connect, connected, emitAck, once }
-    from '../lib/client.mjs';
-import { startNginx, testConfig, until } from '../lib/nginx.mjs';
+import { client, connect, emitAck, once } from '../lib/client.mjs';
+import { testConfig, until } from '../lib/nginx.mjs';
 import { SECRET, inSeconds, token } from '../lib/tokens.mjs';
+import { back, journal, lose, numbers, suite } from './lib/recovery.mjs';
 
 const BASE = 'socketio_room *; socketio_ping_interval 2s; '
              + 'socketio_ping_timeout 4s;';
@@ -22,35 +22,8 @@ const user = (more) => token({ sub: 'ann', exp: inSeconds(3600), ...more });
 
 
 function run(name, options, body) {
-    describe(name, () => {
-        const state = {};
-
-        before(async () => {
-            state.nginx = await startNginx({
-                workers: 3, location: `${BASE} socketio_recovery 30s;`,
-                ...options });
-        });
-
-        afterEach(closeAll);
-
-        after(async () => {
-            closeAll();
-            await state.nginx.stop();
-        });
-
-        state.counters = async () => (await state.nginx.status()).counters;
-        body(state);
-    });
-}
-
-
-/* What a client gets of `n`, without the offset. */
-function journal(socket) {
-    const got = [];
-
-    socket.on('n', (...args) => got.push(args[0]));
-
-    return got;
+    suite(name, { workers: 3, location: `${BASE} socketio_recovery 30s;`,
+                  ...options }, body);
 }
 
 
@@ -94,27 +67,7 @@ async function breaking(port, text) {
 }
 
 
-async function lose(socket) {
-    const gone = once(socket, 'disconnect');
-
-    socket.io.engine.close();
-    await gone;
-}
-
-
-async function back(socket, expected = true) {
-    const again = once(socket, 'connect');
-
-    socket.connect();
-    await again;
-    assert.equal(Boolean(socket.recovered), expected);
-}
-
-
 run('the stock client', {}, (state) => {
-    const numbers = (from, to) =>
-        Array.from({ length: to - from }, (_, i) => from + i);
-
     async function publish(from, to, more = { room: 'r' }) {
         for (const n of numbers(from, to)) {
             await state.nginx.publish({ event: 'n', data: n, ...more });

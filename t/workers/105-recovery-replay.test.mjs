@@ -6,37 +6,21 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import net from 'node:net';
-import { after, afterEach, before, describe, test } from 'node:test';
+import { after, before, describe, test } from 'node:test';
 
-import { closeAll, connect, emitAck, once, waitAll } from '../lib/client.mjs';
+import { connect, emitAck, once, waitAll } from '../lib/client.mjs';
 import { PATIENCE, startNginx, until } from '../lib/nginx.mjs';
 import { Polling, WebSocketRaw } from '../lib/raw.mjs';
 import { internal, startService } from '../lib/service.mjs';
+import { back, journal, lose, numbers, suite } from './lib/recovery.mjs';
 
 const ROOMS = 'socketio_room *; socketio_recovery 30s;';
 const BUFFER = 64 * 1024;
 const PIECE = 4 * 1024;
-const numbers = (from, to) =>
-    Array.from({ length: to - from }, (_, i) => from + i);
 
 
 function run(name, options, body) {
-    describe(name, () => {
-        const state = {};
-
-        before(async () => {
-            state.nginx = await startNginx({ workers: 2, location: ROOMS,
-                                             ...options });
-        });
-
-        afterEach(closeAll);
-
-        after(async () => {
-            closeAll();
-            await state.nginx.stop();
-        });
-
-        state.counters = async () => (await state.nginx.status()).counters;
+    suite(name, { workers: 2, location: ROOMS, ...options }, (state) => {
         state.publish = async (from, to, more = {}) => {
             for (const n of numbers(from, to)) {
                 await state.nginx.publish({ event: 'n', data: n, ...more });
@@ -56,33 +40,6 @@ function run(name, options, body) {
 
         body(state);
     });
-}
-
-
-/* What a client gets of `n`: numbers, alone or in front of padding. */
-function journal(socket) {
-    const got = [];
-
-    socket.on('n', (data) => got.push(Array.isArray(data) ? data[0] : data));
-
-    return got;
-}
-
-
-async function lose(socket) {
-    const gone = once(socket, 'disconnect');
-
-    socket.io.engine.close();
-    await gone;
-}
-
-
-async function back(socket, expected = true) {
-    const again = once(socket, 'connect');
-
-    socket.connect();
-    await again;
-    assert.equal(Boolean(socket.recovered), expected);
 }
 
 

@@ -4,66 +4,22 @@
  */
 
 import assert from 'node:assert/strict';
-import { after, afterEach, before, describe, test } from 'node:test';
+import { test } from 'node:test';
 
-import { client, closeAll, connect, connected, emitAck, once, waitAll }
+import { client, connect, connected, emitAck, once, waitAll }
     from '../lib/client.mjs';
 import { PATIENCE, startNginx, until } from '../lib/nginx.mjs';
 import { Polling } from '../lib/raw.mjs';
 import { SECRET, inSeconds, token } from '../lib/tokens.mjs';
+import { back, journal, lose, numbers, suite } from './lib/recovery.mjs';
 
 const ROOMS = 'socketio_room *; socketio_recovery 30s;';
 const KEY = `socketio_jwt_key HS256 secret=${SECRET};`;
 const user = (sub) => ({ token: token({ sub, exp: inSeconds(3600) }) });
-const numbers = (from, to) =>
-    Array.from({ length: to - from }, (_, i) => from + i);
 
 
 function run(name, options, body) {
-    describe(name, () => {
-        const state = {};
-
-        before(async () => {
-            state.nginx = await startNginx({ workers: 3, location: ROOMS,
-                                             ...options });
-        });
-
-        afterEach(closeAll);
-
-        after(async () => {
-            closeAll();
-            await state.nginx.stop();
-        });
-
-        state.counters = async () => (await state.nginx.status()).counters;
-        body(state);
-    });
-}
-
-
-function journal(socket) {
-    const got = [];
-
-    socket.on('n', (data) => got.push(data));
-
-    return got;
-}
-
-
-async function lose(socket) {
-    const gone = once(socket, 'disconnect');
-
-    socket.io.engine.close();
-    await gone;
-}
-
-
-async function back(socket, expected = true) {
-    const again = connected(socket);
-
-    socket.connect();
-    await again;
-    assert.equal(Boolean(socket.recovered), expected);
+    suite(name, { workers: 3, location: ROOMS, ...options }, body);
 }
 
 
