@@ -7,9 +7,9 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 
-import { client, closeAll, collect, connect, connected, emitAck, once }
+import { client, closeAll, collect, connect, emitAck, once }
     from '../lib/client.mjs';
-import { startNginx, testConfig, until } from '../lib/nginx.mjs';
+import { startNginx, until } from '../lib/nginx.mjs';
 import { TRANSPORTS, openSession } from '../lib/raw.mjs';
 import { gate, internal, run, startService } from '../lib/service.mjs';
 import { SECRET, inSeconds, token } from '../lib/tokens.mjs';

@@ -9,7 +9,7 @@ import { test } from 'node:test';
 import { client, closeAll, connect, connected, emitAck, once }
     from '../lib/client.mjs';
 import { until } from '../lib/nginx.mjs';
-import { TRANSPORTS, openSession } from '../lib/raw.mjs';
+import { TRANSPORTS } from '../lib/raw.mjs';
 import { gate, run } from '../lib/service.mjs';
 import { SECRET, inSeconds, token } from '../lib/tokens.mjs';
 

@@ -12,7 +12,7 @@ import { after, before, describe, test } from 'node:test';
 import { closeAll, connect } from '../lib/client.mjs';
 import { REORDERS } from '../lib/faults.mjs';
 import { PATIENCE, startNginx, testConfig, until } from '../lib/nginx.mjs';
-import { Polling, TRANSPORTS, openSession, request } from '../lib/raw.mjs';
+import { TRANSPORTS, openSession, request } from '../lib/raw.mjs';
 
 const LOCATION = `
     socketio_namespace / { socketio_room room:*; }

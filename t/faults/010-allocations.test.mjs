@@ -13,7 +13,7 @@ import { SEED } from '../lib/faults.mjs';
 import { PATIENCE, startNginx } from '../lib/nginx.mjs';
 import { Polling, TRANSPORTS, WebSocketRaw, openSession }
     from '../lib/raw.mjs';
-import { SECRET, inSeconds, token } from '../lib/tokens.mjs';
+import { inSeconds, token } from '../lib/tokens.mjs';
 import { Crowd, options, startAnswering } from '../soak/lib/crowd.mjs';
 import { closeMembers } from '../workers/lib/member.mjs';
 import { drained, used } from '../workers/lib/processes.mjs';

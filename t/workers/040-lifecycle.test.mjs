@@ -12,7 +12,7 @@ import { afterEach, describe, test } from 'node:test';
 
 import { closeAll, connect, once, waitAll } from '../lib/client.mjs';
 import { PATIENCE, startNginx, until } from '../lib/nginx.mjs';
-import { Polling, WebSocketRaw, openSession } from '../lib/raw.mjs';
+import { Polling, WebSocketRaw } from '../lib/raw.mjs';
 import { HEARTBEAT } from './lib/cluster.mjs';
 import { Member, closeMembers } from './lib/member.mjs';
 import { ownerOf, slots } from './lib/processes.mjs';
