@@ -252,7 +252,7 @@ cluster: $(subject) npm
 
 $(out)/bench/load: $(wildcard bench/*.c) $(wildcard bench/*.h) Makefile
 	@mkdir -p $(@D)
-	@$(CC) $(bench_cflags) -o $@ $(filter %.c,$^) -lssl -lcrypto
+	@$(CC) $(bench_cflags) -o $@ $(filter %.c,$^) -lssl -lcrypto -lz
 
 
 $(out)/bench/floor: bench/peers/floor.c Makefile

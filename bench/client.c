@@ -126,6 +126,20 @@ client_ready(client_t *c)
 }
 
 
+/* What belonged to a connection or a session. */
+
+static void
+client_forget(client_t *c)
+{
+    deflate_close(c->deflate);
+    free(c->queue);
+    free(c->sid);
+    c->deflate = NULL;
+    c->queue = NULL;
+    c->sid = NULL;
+}
+
+
 void
 client_gone(client_t *c)
 {
@@ -135,10 +149,7 @@ client_gone(client_t *c)
     c->state = CLIENT_GONE;
     stream_close(&c->stream);
 
-    free(c->queue);
-    free(c->sid);
-    c->queue = NULL;
-    c->sid = NULL;
+    client_forget(c);
 
     if (state == CLIENT_READY) {
         client_ready_n--;
@@ -328,10 +339,13 @@ client_emit(int on)
 
     for (i = 0; on && i < load_opt.clients; i++) {
         c = &client_all[i];
+        stream_hold(&c->stream);
 
         for (k = 0; k < load_opt.depth && c->state == CLIENT_READY; k++) {
             client_emit_one(c);
         }
+
+        stream_release();
     }
 }
 
@@ -465,10 +479,7 @@ client_cut(void)
     for (i = 0; i < load_opt.clients; i++) {
         c = &client_all[i];
         stream_close(&c->stream);
-        free(c->queue);
-        free(c->sid);
-        c->queue = NULL;
-        c->sid = NULL;
+        client_forget(c);
         c->state = CLIENT_NEW;
     }
 }

@@ -8,6 +8,7 @@
 #define _CLIENT_H_INCLUDED_
 
 
+#include "deflate.h"
 #include "ledger.h"
 #include "stream.h"
 
@@ -37,6 +38,7 @@ typedef struct {
 typedef struct {
     stream_t         stream;    /* first: the client of a stream */
     inbox_t          inbox;
+    deflate_t       *deflate;   /* NULL: the server does not compress */
     uint64_t         since;     /* when it began to connect */
     uint64_t         pending;   /* emits without an ack, a bit for each */
     uint64_t        *sent;      /* when they were sent */

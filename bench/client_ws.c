@@ -1,7 +1,8 @@
 /*
  * WebSockets of clients (RFC 6455).  The key of the handshake is the RFC's
  * example, and so is the answer that is wanted.  Servers have no reason to
- * fragment or compress, and a frame that is so fails the client.
+ * fragment, nor to compress what they are not asked to, and a frame that is so
+ * fails the client.
  */
 
 #define _GNU_SOURCE
@@ -17,6 +18,9 @@
 #define WS_KEY     "dGhlIHNhbXBsZSBub25jZQ=="
 #define WS_ACCEPT  "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
 #define WS_MOST    65536        /* bytes of a message to the server */
+
+#define WS_OFFER   "Sec-WebSocket-Extensions: permessage-deflate\r\n"
+#define WS_ALONE   "server_no_context_takeover"
 
 
 static void
@@ -35,7 +39,8 @@ client_ws_ready(stream_t *s)
     n = snprintf(text, sizeof(text), "GET %s HTTP/1.1\r\n"
                  "Host: 127.0.0.1:%d\r\nConnection: Upgrade\r\n"
                  "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
-                 "Sec-WebSocket-Key: " WS_KEY "\r\n\r\n", path, load_opt.port);
+                 "Sec-WebSocket-Key: " WS_KEY "\r\n%s\r\n", path,
+                 load_opt.port, load_opt.deflate ? WS_OFFER : "");
 
     stream_send(s, text, (size_t) n);
 }
@@ -86,6 +91,12 @@ client_ws_send(client_t *c, const void *p, size_t n)
 }
 
 
+/* Whether a text is in the head of the server's answer. */
+
+#define client_ws_says(p, r, text)                                            \
+    (memmem(p, (r)->total, text, sizeof(text) - 1) != NULL)
+
+
 static size_t
 client_ws_upgrade(client_t *c, uint8_t *p, size_t n)
 {
@@ -99,13 +110,18 @@ client_ws_upgrade(client_t *c, uint8_t *p, size_t n)
     }
 
     if (rc == -1 || r.status != 101
-        || memmem(p, r.total, WS_ACCEPT, strlen(WS_ACCEPT)) == NULL)
+        || !client_ws_says(p, &r, WS_ACCEPT)
+        || client_ws_says(p, &r, "permessage-deflate") != load_opt.deflate)
     {
         client_gone(c);
         return 0;
     }
 
     c->upgraded = 1;
+
+    if (load_opt.deflate) {
+        c->deflate = deflate_open(!client_ws_says(p, &r, WS_ALONE));
+    }
 
     if (load_opt.raw) {
         client_ready(c);
@@ -127,7 +143,10 @@ client_ws_parse(const uint8_t *p, size_t n, size_t *head)
         return 0;
     }
 
-    if ((p[0] & 0xf0) != 0x80 || p[1] & 0x80) {
+    /* FIN, and RSV1 at most of a text (RFC 7692, section 6) */
+    if (((p[0] & 0xf0) != 0x80 && (p[0] != 0xc1 || !load_opt.deflate))
+        || p[1] & 0x80)
+    {
         return -1;
     }
 
@@ -149,9 +168,18 @@ client_ws_parse(const uint8_t *p, size_t n, size_t *head)
 
 
 static void
-client_ws_message(client_t *c, int opcode, const uint8_t *p, size_t n)
+client_ws_message(client_t *c, int head, const uint8_t *p, size_t n)
 {
-    switch (opcode) {
+    if (head & 0x40) {
+        p = deflate_message(c->deflate, p, n, &n);
+
+        if (p == NULL) {
+            client_gone(c);
+            return;
+        }
+    }
+
+    switch (head & 15) {
 
     case 1:
         if (load_opt.raw) {
@@ -194,6 +222,9 @@ client_ws_data(stream_t *s, uint8_t *p, size_t n)
         }
     }
 
+    /* what it says to this, it says at once */
+    stream_hold(s);
+
     while (s->fd != -1) {
         size = client_ws_parse(p + at, n - at, &head);
 
@@ -206,9 +237,11 @@ client_ws_data(stream_t *s, uint8_t *p, size_t n)
             break;
         }
 
-        client_ws_message(c, p[at] & 15, p + at + head, (size_t) size - head);
+        client_ws_message(c, p[at], p + at + head, (size_t) size - head);
         at += (size_t) size;
     }
+
+    stream_release();
 
     return at;
 }

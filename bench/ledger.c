@@ -12,6 +12,7 @@
 #include "ledger.h"
 #include "load.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -19,6 +20,7 @@
 
 #define LEDGER_SLOTS  16384
 #define LEDGER_FILL   26
+#define LEDGER_PROSE  (256 * 1024)      /* more than zlib remembers */
 
 
 typedef struct {
@@ -38,27 +40,83 @@ static unsigned    ledger_open;         /* not done, as --loop has it */
 static uint64_t    ledger_left;
 static uint32_t    ledger_run;
 static uint8_t    *ledger_fill;
+static size_t      ledger_period;       /* of the fill */
 
 
 #define ledger_message(seq)  (&ledger_messages[(seq) % LEDGER_SLOTS])
 #define ledger_complete(m)   ((m)->answered && (m)->left == 0)
 
 
+/* Text as services send it: names that repeat, numbers that do not. */
+
+static void
+ledger_prose(uint8_t *p, size_t n)
+{
+    int       len;
+    char      text[32];
+    size_t    i;
+    uint32_t  random;
+
+    static const char *const  names[] = {
+        "id", "user", "room", "price", "amount", "volume", "latitude",
+        "longitude", "updated", "created", "status", "count", "balance",
+        "version", "position", "temperature"
+    };
+
+    random = 1;
+
+    for (i = 0; i < n; i += (size_t) len) {
+        random = random * 1664525 + 1013904223;
+        len = snprintf(text, sizeof(text), "%s: %u, ", names[random >> 28],
+                       (random >> 8) % 100000);
+
+        if ((size_t) len > n - i) {
+            len = (int) (n - i);
+        }
+
+        memcpy(p + i, text, (size_t) len);
+    }
+}
+
+
 void
 ledger_init(void)
 {
-    int  i;
+    size_t  i, size;
 
     ledger_run = (uint32_t) (load_now() / 1000) ^ (uint32_t) getpid();
-    ledger_fill = malloc((size_t) load_opt.payload + LEDGER_FILL);
+    ledger_period = load_opt.deflate ? LEDGER_PROSE : LEDGER_FILL;
+    size = (size_t) load_opt.payload + ledger_period;
+    ledger_fill = malloc(size);
 
     if (ledger_fill == NULL) {
         load_die("no memory");
     }
 
-    for (i = 0; i < load_opt.payload + LEDGER_FILL; i++) {
+    if (load_opt.deflate) {
+        ledger_prose(ledger_fill, size);
+        return;
+    }
+
+    for (i = 0; i < size; i++) {
         ledger_fill[i] = (uint8_t) ('a' + i % LEDGER_FILL);
     }
+}
+
+
+/*
+ * What follows a marker's head.  Where messages are compressed, two that follow
+ * each other have no text in common.
+ */
+
+static const uint8_t *
+ledger_text(uint64_t seq)
+{
+    uint64_t  step;
+
+    step = load_opt.deflate ? (uint64_t) load_opt.payload : 1;
+
+    return ledger_fill + seq * step % ledger_period;
 }
 
 
@@ -168,7 +226,7 @@ ledger_marker(uint64_t seq, uint8_t *p)
     ledger_hex(p, ledger_run, 8);
     ledger_hex(p + 8, seq, 12);
     ledger_hex(p + 20, ledger_check(seq), 8);
-    memcpy(p + LEDGER_HEAD, ledger_fill + seq % LEDGER_FILL,
+    memcpy(p + LEDGER_HEAD, ledger_text(seq),
            (size_t) load_opt.payload - LEDGER_HEAD);
 }
 
@@ -351,7 +409,7 @@ ledger_delivery(inbox_t *inbox, uint32_t client, const uint8_t *p, size_t n)
     seq = ledger_unhex(p + 8, 12);
 
     if (seq >= ledger_next || ledger_unhex(p + 20, 8) != ledger_check(seq)
-        || memcmp(p + LEDGER_HEAD, ledger_fill + seq % LEDGER_FILL,
+        || memcmp(p + LEDGER_HEAD, ledger_text(seq),
                   n - LEDGER_HEAD) != 0)
     {
         load_count.corrupt++;

@@ -54,11 +54,13 @@ static const load_option_t  load_table[] = {
     { "polling",     &load_opt.polling,     NULL, NULL, 0, "" },
     { "raw",         &load_opt.raw,         NULL, NULL, 0, "" },
     { "tls",         &load_opt.tls,         NULL, NULL, 0, "" },
+    { "deflate",     &load_opt.deflate,     NULL, NULL, 0, "" },
     { "payload",     &load_opt.payload,     NULL, NULL, 200, "" },
     { "outstanding", &load_opt.outstanding, NULL, NULL, 0, "" },
     { "response",    &load_opt.response,    NULL, NULL, 0, "" },
     { "messages",    &load_opt.messages,    NULL, NULL, 0, "" },
     { "depth",       &load_opt.depth,       NULL, NULL, 0, "" },
+    { "singly",      &load_opt.singly,      NULL, NULL, 0, "" },
     { "recovery",    &load_opt.recovery,    NULL, NULL, 0, "" },
     { "source",      &load_opt.source,      NULL, NULL, 0, "" },
     { "offsets",     &load_opt.offsets,     NULL, NULL, 0, "" },
@@ -177,7 +179,9 @@ load_options(int argc, char **argv)
         || load_opt.depth >= CLIENT_DEPTH || load_opt.outstanding > 1024
         || load_opt.apart < 1 || load_opt.rooms % load_opt.apart
         || (load_opt.redis && (load_opt.raw || load_opt.tls))
-        || (load_opt.polling && (load_opt.raw || load_opt.depth)))
+        || load_opt.deflate > 1
+        || (load_opt.polling && (load_opt.raw || load_opt.depth
+                                 || load_opt.deflate)))
     {
         load_die("options that make no sense: see bench/README.md");
     }

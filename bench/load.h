@@ -1,7 +1,7 @@
 /*
  * What the parts of the load generator share: options, counts, and one
  * epoll loop in one thread.  The order of the parts, from below: hist, proc,
- * stream, http, ledger, client, redis, publish, report, load.
+ * stream, http, deflate, ledger, client, redis, publish, report, load.
  */
 
 #ifndef _LOAD_H_INCLUDED_
@@ -27,11 +27,13 @@ typedef struct {
     int           polling;
     int           raw;              /* WebSocket and HTTP without Socket.IO */
     int           tls;
+    int           deflate;          /* ask for compression; send prose */
     int           payload;
     int           outstanding;      /* publishes */
     int           response;         /* a publish ends with its response */
     int           messages;         /* so many instead of a duration */
     int           depth;            /* events with ack of each client */
+    int           singly;           /* and a write for each of them */
     int           recovery;         /* cut all, and have them come back */
     int           source;           /* addresses: 127.0.0.1 + this */
     int           offsets;          /* events carry one */
@@ -68,6 +70,7 @@ typedef struct {
     uint64_t      failed;           /* clients that could not connect */
     uint64_t      closed;           /* clients that did not stay */
     uint64_t      polls;
+    uint64_t      bytes;            /* that have come, TLS not counted */
 } load_counts_t;
 
 

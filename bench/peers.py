@@ -224,9 +224,14 @@ def ours(place, wants):
         cert, key = place.certificate()
         tls = f'ssl_certificate {cert}; ssl_certificate_key {key};'
 
+    location = wants.get('location', '')
+
+    if wants.get('deflate'):
+        location += 'socketio_compression on;'
+
     values = {'module': place.module, 'zone': wants.get('zone', '64m'),
               'log': wants.get('log', '32m'), 'tls': tls,
-              'location': wants.get('location', ''), 'redis': ''}
+              'location': location, 'redis': ''}
 
     if wants.get('redis'):
         values['redis'] = ('socketio_redis bench '
@@ -273,7 +278,8 @@ def floor(place, wants, *more):
 def node(place, wants):
     redis = wants.get('redis', '')
     packages = place.packages('node-redis' if redis else 'node')
-    env = os.environ | {'BENCH_PACKAGES': packages, 'BENCH_REDIS': str(redis)}
+    env = os.environ | {'BENCH_PACKAGES': packages, 'BENCH_REDIS': str(redis),
+                        'BENCH_DEFLATE': str(wants.get('deflate', ''))}
     port = free_port()
     tls = place.certificate() if wants.get('tls') else ()
 

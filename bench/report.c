@@ -113,6 +113,8 @@ report_window(const report_t *r)
     report_count("deliveries", n);
     report_real("deliveries_per_s", report_per((double) n, wall));
     report_real("cpu_us_per_delivery", report_per(cpu, (double) n));
+    report_real("bytes_per_delivery",
+                report_per((double) (b->bytes - a->bytes), (double) n));
 
     n = b->acked - a->acked;
     report_count("acks", n);

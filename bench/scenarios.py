@@ -20,6 +20,11 @@ PUBLISH = (
     ('median latency', 'window.latency.p50', 'µs', False),
     ('99 % latency', 'window.latency.p99', 'µs', False),
 )
+EVENTS = (
+    ('acks per second', 'window.acks_per_s', '', True),
+    ('CPU per event', 'window.cpu_us_per_ack', 'µs', False),
+    ('99 % latency', 'window.latency.p99', 'µs', False),
+)
 MEMORY = (
     ('memory per connection', 'memory.per_connection', 'B', False),
     ('memory in all', 'memory.after', 'B', False),
@@ -62,11 +67,10 @@ PARTS = [
           ('99 % latency', 'window.latency.p99', 'µs', False),
           ('CPU per delivery', 'window.cpu_us_per_delivery', 'µs', False)),
          words('--clients 1000 --rate 20 --warmup 3 --duration 6')),
-    Part('S6', 'events with ack, 100 clients, 4 each under way', SOCKETIO,
-         (('acks per second', 'window.acks_per_s', '', True),
-          ('CPU per event', 'window.cpu_us_per_ack', 'µs', False),
-          ('99 % latency', 'window.latency.p99', 'µs', False)),
-         words('--clients 100 --depth 4 --warmup 3')),
+    Part('S6-1', 'events with ack, 100 clients, 4 each under way', SOCKETIO,
+         EVENTS, words('--clients 100 --depth 4 --warmup 3')),
+    Part('S6-2', 'S6-1 with a write for each event', SOCKETIO, EVENTS,
+         words('--clients 100 --depth 4 --singly 1 --warmup 3')),
     Part('S7', '500 polling clients in one room, 8 under way', WHOLE, FANOUT,
          words('--clients 500 --polling 1 --outstanding 8 --warmup 3')),
     Part('S8', 'burst: 1,000 publishes to 1,000 clients, 64 under way', ALL,
@@ -119,6 +123,12 @@ PARTS = [
           ('CPU per delivery', 'window.cpu_us_per_delivery', 'µs', False)),
          words('--clients 1000 --outstanding 8 --warmup 2'),
          wants={'redis': True}),
+    Part('S15', 'S3 with 2,000 bytes, compressed', NODES,
+         (*FANOUT, ('bytes per delivery', 'window.bytes_per_delivery', 'B',
+                    False),
+          ('memory per connection', 'memory.per_connection', 'B', False)),
+         words('--clients 1000 --payload 2000 --deflate 1 --outstanding 8 '
+               '--warmup 3'), wants={'deflate': True}),
 ]
 
 

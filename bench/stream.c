@@ -23,6 +23,7 @@
 #define STREAM_EVENTS   512
 #define STREAM_READ     (128 * 1024)
 #define STREAM_KEPT     (8 * 1024 * 1024)   /* of a stream, untaken */
+#define STREAM_HELD     (64 * 1024)
 #define STREAM_PER_ADDR 5000                /* connections of an address */
 
 
@@ -31,6 +32,10 @@ static int       stream_timer;
 static void    (*stream_fire)(void);
 static SSL_CTX  *stream_ctx;
 static uint8_t  *stream_buf;
+
+static stream_t *stream_held;
+static size_t    stream_held_n;
+static uint8_t   stream_held_buf[STREAM_HELD];
 
 
 void
@@ -233,6 +238,16 @@ stream_send(stream_t *s, const void *p, size_t n)
         return;
     }
 
+    if (s == stream_held) {
+        if (n <= STREAM_HELD - stream_held_n) {
+            memcpy(stream_held_buf + stream_held_n, p, n);
+            stream_held_n += n;
+            return;
+        }
+
+        stream_release();
+    }
+
     sent = 0;
 
     if (s->out_n == 0) {
@@ -261,6 +276,28 @@ stream_send(stream_t *s, const void *p, size_t n)
 
     if (!s->polled) {
         stream_poll(s, EPOLL_CTL_MOD, 1);
+    }
+}
+
+
+void
+stream_hold(stream_t *s)
+{
+    stream_held = load_opt.singly ? NULL : s;
+    stream_held_n = 0;
+}
+
+
+void
+stream_release(void)
+{
+    stream_t  *s;
+
+    s = stream_held;
+    stream_held = NULL;
+
+    if (s && stream_held_n) {
+        stream_send(s, stream_held_buf, stream_held_n);
     }
 }
 
@@ -340,6 +377,7 @@ stream_receive(stream_t *s)
         }
 
         load_received = load_now();
+        load_count.bytes += (uint64_t) got;
         n += (size_t) got;
         taken = s->handler->data(s, stream_buf, n);
 

@@ -57,6 +57,13 @@ int stream_open(stream_t *s, const stream_handler_t *handler, int port,
 /* Sends bytes, now or later.  An error shows as gone(), from the loop. */
 void stream_send(stream_t *s, const void *p, size_t n);
 
+/*
+ * What is sent on this stream from now on is kept until stream_release(), and
+ * then sent at once; but with --singly.  One stream at a time.
+ */
+void stream_hold(stream_t *s);
+void stream_release(void);
+
 /* Closes, without gone().  Nothing happens to a stream that is closed. */
 void stream_close(stream_t *s);
 

@@ -1,6 +1,6 @@
 /*
  * Socket.IO on Node: node node.mjs PORT [CERTIFICATE KEY]; with BENCH_REDIS,
- * a port, a node of a cluster.
+ * a port, a node of a cluster; with BENCH_DEFLATE it compresses.
  */
 
 import fs from 'node:fs';
@@ -15,6 +15,10 @@ const [port, cert, key] = process.argv.slice(2);
 
 async function options() {
     const port = process.env.BENCH_REDIS;
+
+    if (process.env.BENCH_DEFLATE) {
+        return { perMessageDeflate: true };
+    }
 
     if (!port) {
         return {};

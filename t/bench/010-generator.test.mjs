@@ -150,11 +150,42 @@ describe('nginx', () => {
     });
 
     test('events with ack', async () => {
-        const line = await load(nginx.port, { clients: 20, depth: 4 });
+        for (const options of [{}, { singly: 1 }]) {
+            const line = await load(nginx.port, { clients: 20, depth: 4,
+                                                  ...options });
 
-        onlyFaults(line);
-        assert.ok(line.window.acks > 100);
+            onlyFaults(line);
+            assert.ok(line.window.acks > 100);
+        }
     });
+});
+
+
+describe('nginx that compresses, and one that does not', () => {
+    const options = { clients: 20, payload: 2000, deflate: 1, outstanding: 4 };
+
+    for (const [location, wanted] of [
+        ['socketio_compression on;', []],
+        ['', ['failed']],
+    ]) {
+        test(`${location} ${wanted}`, async () => {
+            const nginx = await start(`${LOCATION} ${location}`);
+
+            try {
+                const line = await load(nginx.port, options);
+
+                onlyFaults(line, ...wanted);
+
+                if (!wanted.length) {
+                    assert.ok(line.window.deliveries > 20);
+                    assert.ok(line.window.bytes_per_delivery < 1000);
+                }
+
+            } finally {
+                await nginx.stop();
+            }
+        });
+    }
 });
 
 
