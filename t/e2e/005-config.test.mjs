@@ -4,13 +4,14 @@
  */
 
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { after, describe, test } from 'node:test';
+import { after, before, describe, test } from 'node:test';
 
-import { startNginx, testConfig } from '../lib/nginx.mjs';
-import { request } from '../lib/raw.mjs';
+import { freePort, startNginx, testConfig, until } from '../lib/nginx.mjs';
+import { Polling, openSession, request } from '../lib/raw.mjs';
 
 const LONG = 'x'.repeat(127);
 
