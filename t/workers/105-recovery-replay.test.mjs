@@ -56,6 +56,7 @@ class Cutter {
 
         cutter.server = net.createServer((c) => cutter.#pass(c, nginx.port));
         cutter.server.listen(0, '127.0.0.1');
+        cutter.server.unref();
         await new Promise((resolve) =>
             cutter.server.once('listening', resolve));
         cutter.url = `http://127.0.0.1:${cutter.server.address().port}`;
@@ -420,10 +421,16 @@ run('a log that is shorter than the absence', {
 });
 
 
+/*
+ * Heartbeats are short: who is cut off between the probe of an upgrade and its
+ * end is deaf until the stock client misses one.
+ */
 run('breaks', {
     zone: 'zone=app:16m log=16m',
     listen: ({ port }) => `127.0.0.1:${port} sndbuf=16k`,
     location: `${ROOMS} socketio_send_buffer ${BUFFER};
+        socketio_ping_interval 2s;
+        socketio_ping_timeout 2s;
         socketio_namespace / { }
         socketio_namespace /a { }`,
 }, (state) => {
