@@ -69,8 +69,8 @@ asan_env = TEST_NGINX_BINARY=$(out)/asan/nginx TEST_NGINX_MODULE= \
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all echo deps deps-run bench-deps npm run test unit fuzz fuzz-merge e2e \
-	workers faults soak chaos cluster partition perf perf-gate asan bench \
-	bench-check lint clean help
+	workers faults soak chaos reloads cluster partition perf perf-gate asan \
+	bench bench-check lint clean help
 
 
 all:

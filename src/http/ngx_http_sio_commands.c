@@ -298,7 +298,7 @@ ngx_command_t  ngx_http_sio_commands[] = {
 
     { ngx_string("socketio_refresh_event"),
       NGX_HTTP_SIO_ANY|NGX_CONF_1MORE,
-      ngx_http_sio_set_refresh_events,
+      ngx_http_sio_set_events,
       NGX_HTTP_LOC_CONF_OFFSET,
       ngx_http_sio_namespace_field(refresh_events),
       NULL },

@@ -326,8 +326,10 @@ ngx_http_sio_namespace_line(ngx_conf_t *cf, ngx_command_t *dummy, void *conf)
         return NGX_CONF_ERROR;
     }
 
-    wrong = (cmd->type & NGX_CONF_1MORE) ? cf->args->nelts < 2
-                                         : cf->args->nelts != 2;
+    wrong = (cmd->type & NGX_CONF_1MORE)
+            ? cf->args->nelts < 2
+            : cf->args->nelts > NGX_CONF_MAX_ARGS
+              || !(cmd->type & (NGX_CONF_NOARGS << (cf->args->nelts - 1)));
     rv = wrong ? "has an invalid number of arguments"
                : cmd->set(cf, cmd, conf);
 

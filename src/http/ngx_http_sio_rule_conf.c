@@ -13,6 +13,7 @@
 static ngx_uint_t ngx_http_sio_room_adjacent(const sio_template_t *t);
 static char *ngx_http_sio_room_parameter(ngx_conf_t *cf,
     ngx_sio_room_rule_t *rule, ngx_str_t *value);
+static char *ngx_http_sio_add_events(ngx_conf_t *cf, ngx_array_t **events);
 
 
 /* socketio_room TEMPLATE [auto] [if=CLAIM=VALUE] */
@@ -171,22 +172,51 @@ ngx_http_sio_known_names(ngx_conf_t *cf, ngx_sio_pattern_t *pattern,
 }
 
 
+/* "off" is an array without events: none is set is another thing. */
+
 char *
 ngx_http_sio_set_events(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     char *p = conf;
 
-    char         *rv;
-    ngx_str_t    *value;
-    sio_span_t    name;
-    ngx_uint_t    i;
-    ngx_array_t **events;
+    ngx_str_t     *value;
+    ngx_uint_t     i;
+    ngx_array_t  **events;
 
+    value = cf->args->elts;
     events = (ngx_array_t **) (p + cmd->offset);
 
     if (*events != NGX_CONF_UNSET_PTR) {
         return "is duplicate";
     }
+
+    for (i = 1; i < cf->args->nelts; i++) {
+        if (ngx_strcmp(value[i].data, "off") == 0) {
+            break;
+        }
+    }
+
+    if (i == cf->args->nelts) {
+        return ngx_http_sio_add_events(cf, events);
+    }
+
+    if (cf->args->nelts != 2) {
+        return "takes \"off\" alone, without events";
+    }
+
+    *events = ngx_array_create(cf->pool, 1, sizeof(ngx_sio_pattern_t));
+
+    return *events ? NGX_CONF_OK : NGX_CONF_ERROR;
+}
+
+
+static char *
+ngx_http_sio_add_events(ngx_conf_t *cf, ngx_array_t **events)
+{
+    char        *rv;
+    ngx_str_t   *value;
+    sio_span_t   name;
+    ngx_uint_t   i;
 
     value = cf->args->elts;
 
@@ -209,43 +239,6 @@ ngx_http_sio_set_events(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     return NGX_CONF_OK;
-}
-
-
-char *
-ngx_http_sio_set_refresh_events(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf)
-{
-    char *p = conf;
-
-    ngx_str_t     *value;
-    ngx_uint_t     i;
-    ngx_array_t  **events;
-
-    value = cf->args->elts;
-    events = (ngx_array_t **) (p + cmd->offset);
-
-    for (i = 1; i < cf->args->nelts; i++) {
-        if (ngx_strcmp(value[i].data, "off") == 0) {
-            break;
-        }
-    }
-
-    if (i == cf->args->nelts) {
-        return ngx_http_sio_set_events(cf, cmd, conf);
-    }
-
-    if (*events != NGX_CONF_UNSET_PTR) {
-        return "is duplicate";
-    }
-
-    if (cf->args->nelts != 2) {
-        return "takes \"off\" alone, without events";
-    }
-
-    *events = ngx_array_create(cf->pool, 1, sizeof(ngx_sio_pattern_t));
-
-    return *events ? NGX_CONF_OK : NGX_CONF_ERROR;
 }
 
 

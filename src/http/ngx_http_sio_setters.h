@@ -63,12 +63,8 @@ char *ngx_http_sio_set_announce(ngx_conf_t *cf, ngx_command_t *cmd,
 char *ngx_http_sio_set_recovery(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
-/* socketio_join_event and socketio_leave_event. */
+/* socketio_join_event, socketio_leave_event and socketio_refresh_event. */
 char *ngx_http_sio_set_events(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-
-/* socketio_refresh_event: the same, or "off". */
-char *ngx_http_sio_set_refresh_events(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
 
 /* socketio_on: a rule for events of clients. */
 char *ngx_http_sio_set_on(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);

@@ -261,6 +261,27 @@ describe('what fails during a reload', () => {
         rising(it, await end(it));
     });
 
+    withBus('the heir is killed: another one inherits', async (it) => {
+        stream(it);
+        await within(it, async (pid) => {
+            const heirs = (await it.nginx.status()).workers
+                .map((w) => w.pid).filter((p) => p !== pid);
+
+            for (const heir of heirs) {
+                it.nginx.killed.add(heir);
+                process.kill(heir, 'SIGKILL');
+            }
+        });
+        await until(async () => (await counters(it)).cluster_handovers === 1,
+                    'another listens', LONG);
+        await sleep(200);
+
+        const n = await end(it);
+
+        exactly(it, n);
+        assert.equal((await counters(it)).cluster_handovers_cut, 0);
+    });
+
     withBus('the old leader is killed', async (it) => {
         stream(it);
         await within(it, (pid) => {

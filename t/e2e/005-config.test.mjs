@@ -271,7 +271,22 @@ refuses('an event', [
      'event "disconnect" of socketio_leave_event is reserved'],
     ['socketio_leave_event "${arg.0}";', '"${arg.0}" of socketio_leave_event'],
     ['socketio_leave_event "";', 'socketio_leave_event "" is empty'],
+    ['socketio_join_event join off;',
+     '"socketio_join_event" directive takes "off" alone'],
+    ['socketio_leave_event off; socketio_leave_event leave;', 'is duplicate'],
 ]);
+
+refuses('a line of a block', [
+    'socketio_recovery 30s skip_auth x', 'socketio_recovery', 'socketio_room',
+    'socketio_compression on threshold=1k x', 'socketio_limit_rooms 1 2',
+].map((line) => [`socketio_namespace / { ${line}; }`,
+                 'has an invalid number of arguments']));
+
+takes('a line of a block', [
+    'socketio_recovery 30s skip_auth', 'socketio_recovery 30s',
+    'socketio_compression on threshold=1k', 'socketio_compression off',
+    'socketio_join_event off; socketio_leave_event off',
+].map((line) => `socketio_namespace / { ${line}; }`));
 
 refuses('limits', [
     ['socketio_limit_events;', 'invalid number of arguments'],

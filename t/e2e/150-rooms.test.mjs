@@ -369,6 +369,27 @@ run('names of the events', `
 });
 
 
+run('no events at all', `
+    socketio_room *;
+    socketio_join_event  off;
+    socketio_leave_event off;
+    socketio_on join  relay room=other any;
+    socketio_on leave relay room=other any;`, (state, open) => {
+    test('join and leave are as any other event', async () => {
+        const session = await open();
+
+        for (const event of ['join', 'leave']) {
+            const [answer] = await session.ack(1, [event, 'r']);
+
+            assert.deepEqual(answer, { ok: true });
+        }
+
+        assert.deepEqual(await roomsOf(state.nginx, session.id), []);
+        session.close();
+    });
+});
+
+
 run('limits', `
     socketio_room *;
     socketio_limit_rooms 3;

@@ -657,7 +657,7 @@ describe('the configuration', () => {
 
 describe('the table of docs/authentication.md', () => {
     const table = readFileSync(DOCS, 'utf8')
-        .split('## What the documents ask')[1].split('## ')[0];
+        .split('## What you want')[1].split('## ')[0];
 
     for (const row of table.split('\n')) {
         const [, asked, given = ''] = row.split('|');
@@ -681,7 +681,7 @@ describe('the table of docs/authentication.md', () => {
 });
 
 
-run('the documents: who may be where, and what is known of him', {
+run('the table: who may be where, and what is known of him', {
     location: `
         socketio_data user=\${jwt} departmentId=\${jwt.department};
         socketio_announce join=user-joined leave=user-left;
