@@ -315,7 +315,8 @@ ngx_sio_dispatch_connect(ngx_sio_peer_t *peer, const sio_packet_t *packet)
     }
 
     if (rc == NGX_ABORT) {
-        return NGX_ERROR;
+        /* it was closed meanwhile, and its end is in the log */
+        return NGX_OK;
     }
 
     message = sio_span("Service unavailable");

@@ -143,8 +143,6 @@ ngx_sio_partial_kept(const ngx_sio_peer_t *peer, ngx_sio_kept_t *kept)
 {
     kept->zone = peer->reader->zone;
     kept->session = peer->session;
-    kept->transport = peer->kind == NGX_SIO_PEER_WEBSOCKET ? NGX_SIO_WEBSOCKET
-                                                           : NGX_SIO_POLLING;
     kept->tail = 0;
 }
 

@@ -113,7 +113,8 @@ ngx_sio_recover(ngx_sio_peer_t *peer, ngx_sio_namespace_conf_t *conf,
     }
 
     if (rc != NGX_OK) {
-        return rc == NGX_ABORT ? NGX_ERROR : NGX_DECLINED;
+        /* closed meanwhile: its end is in the log */
+        return rc == NGX_ABORT ? NGX_OK : NGX_DECLINED;
     }
 
     if (auth && auth->marks) {

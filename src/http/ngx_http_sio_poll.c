@@ -207,7 +207,7 @@ ngx_http_sio_poll_answer(ngx_http_sio_poll_t *p, ngx_http_sio_body_t *body,
 
     if (rc == NGX_OK && !r->connection->buffered) {
         p->ended = 1;
-        ngx_sio_poll_end(zone, &p->poll, 1);
+        ngx_sio_poll_end(zone, &p->poll);
     }
 
     return rc;
@@ -221,7 +221,7 @@ ngx_http_sio_poll_lost(ngx_http_sio_poll_t *p, ngx_int_t rc)
 {
     p->ended = 1;
     ngx_sio_peer_leave(&p->peer);
-    ngx_sio_poll_end(p->peer.reader->zone, &p->poll, 0);
+    ngx_sio_poll_fail(p->peer.reader->zone, &p->poll, NGX_SIO_REASON_ERROR);
 
     return rc == NGX_DECLINED
            ? ngx_http_sio_error(p->request, NGX_HTTP_SIO_BAD_SID)
@@ -384,8 +384,6 @@ ngx_http_sio_poll_cleanup(void *data)
 {
     ngx_http_sio_poll_t *p = data;
 
-    ngx_uint_t  ok;
-
     if (p->timer.timer_set) {
         ngx_del_timer(&p->timer);
     }
@@ -397,9 +395,15 @@ ngx_http_sio_poll_cleanup(void *data)
     }
 
     p->ended = 1;
-    ok = p->answered
-         && !p->request->connection->error
-         && !p->request->connection->timedout;
 
-    ngx_sio_poll_end(p->peer.reader->zone, &p->poll, ok);
+    if (p->answered
+        && !p->request->connection->error
+        && !p->request->connection->timedout)
+    {
+        ngx_sio_poll_end(p->peer.reader->zone, &p->poll);
+
+    } else {
+        ngx_sio_poll_fail(p->peer.reader->zone, &p->poll,
+                          NGX_SIO_REASON_CLOSE);
+    }
 }

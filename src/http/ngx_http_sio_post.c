@@ -65,8 +65,12 @@ ngx_http_sio_post(ngx_http_request_t *r, const ngx_http_sio_args_t *args)
     if (rc == NGX_OK) {
         rc = ngx_http_sio_post_refused(r, &ok);
 
-        if (rc != NGX_OK) {
-            ngx_sio_post_end(slcf->endpoint.zone, &post, ok);
+        if (rc != NGX_OK && ok) {
+            ngx_sio_post_end(slcf->endpoint.zone, &post);
+
+        } else if (rc != NGX_OK) {
+            ngx_sio_post_fail(slcf->endpoint.zone, &post,
+                              NGX_SIO_REASON_ERROR);
         }
     }
 
@@ -81,7 +85,7 @@ ngx_http_sio_post(ngx_http_request_t *r, const ngx_http_sio_args_t *args)
     }
 
     if (ngx_http_sio_post_create(r, &post) != NGX_OK) {
-        ngx_sio_post_end(slcf->endpoint.zone, &post, 0);
+        ngx_sio_post_fail(slcf->endpoint.zone, &post, NGX_SIO_REASON_CLOSE);
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -190,9 +194,14 @@ ngx_http_sio_post_body(ngx_http_request_t *r)
 
     if (!p->ended) {
         p->ended = 1;
-        ngx_sio_post_end(p->peer.reader->zone, &p->post,
-                         rc == NGX_OK
-                         || rc == NGX_HTTP_REQUEST_ENTITY_TOO_LARGE);
+
+        if (rc == NGX_OK || rc == NGX_HTTP_REQUEST_ENTITY_TOO_LARGE) {
+            ngx_sio_post_end(p->peer.reader->zone, &p->post);
+
+        } else {
+            ngx_sio_post_fail(p->peer.reader->zone, &p->post,
+                              NGX_SIO_REASON_ERROR);
+        }
     }
 
     if (rc == NGX_OK) {
@@ -421,6 +430,7 @@ ngx_http_sio_post_cleanup(void *data)
 
     if (!p->ended) {
         p->ended = 1;
-        ngx_sio_post_end(p->peer.reader->zone, &p->post, 0);
+        ngx_sio_post_fail(p->peer.reader->zone, &p->post,
+                          NGX_SIO_REASON_CLOSE);
     }
 }

@@ -80,8 +80,8 @@ ngx_sio_janitor_reap(const ngx_array_t *zones, ngx_sio_worker_t dead)
     ngx_uint_t          i, n, slot;
     ngx_sio_zone_t    **zone;
     ngx_sio_stats_t    *stats;
-    ngx_atomic_uint_t   pid;
     ngx_atomic_t       *from, *to;
+    ngx_atomic_uint_t   pid, value;
 
     slot = ngx_sio_worker_slot(dead);
     pid = ngx_sio_slots->slot[slot].pid;
@@ -90,6 +90,15 @@ ngx_sio_janitor_reap(const ngx_array_t *zones, ngx_sio_worker_t dead)
     for (i = 0; i < zones->nelts; i++) {
         ngx_sio_janitor_orphans(zone[i], dead);
         ngx_sio_asks_orphans(zone[i], dead);
+    }
+
+    /* with many sessions this takes so long that another worker helps */
+
+    if (!ngx_sio_worker_current(dead)) {
+        return;
+    }
+
+    for (i = 0; i < zones->nelts; i++) {
         ngx_sio_mask_clear(&zone[i]->shared->parked, slot);
 
         zone[i]->shared->read[slot] = 0;
@@ -99,12 +108,14 @@ ngx_sio_janitor_reap(const ngx_array_t *zones, ngx_sio_worker_t dead)
         to = (ngx_atomic_t *) &stats[NGX_SIO_SLOTS];
 
         for (n = 0; n < sizeof(ngx_sio_stats_t) / sizeof(ngx_atomic_t); n++) {
-            (void) ngx_atomic_fetch_add(&to[n], from[n]);
-            from[n] = 0;
+
+            do {
+                value = from[n];
+            } while (!ngx_atomic_cmp_set(&from[n], value, 0));
+
+            (void) ngx_atomic_fetch_add(&to[n], value);
         }
     }
-
-    /* with many sessions this takes so long that another worker helps */
 
     if (ngx_sio_slot_release(dead) != NGX_OK) {
         return;

@@ -12,8 +12,6 @@
 #define NGX_SIO_KEPT_BLOCKS  256        /* with the lock held */
 
 
-static ngx_sio_session_t *ngx_sio_kept_session_locked(
-    const ngx_sio_kept_t *kept);
 static ngx_int_t ngx_sio_kept_append_locked(ngx_sio_kept_t *kept,
     sio_span_t text);
 static ngx_uint_t ngx_sio_kept_free_locked(ngx_sio_kept_t *kept);
@@ -27,25 +25,12 @@ ngx_sio_kept_size(const ngx_sio_kept_t *kept)
 
     ngx_sio_lock(kept->zone);
 
-    s = ngx_sio_kept_session_locked(kept);
+    s = ngx_sio_session_locked(kept->zone, kept->session);
     n = s && s->kept ? s->kept_size : 0;
 
     ngx_sio_unlock(kept->zone);
 
     return n;
-}
-
-
-/* An upgrade may take the session over while a POST is still at work. */
-
-static ngx_sio_session_t *
-ngx_sio_kept_session_locked(const ngx_sio_kept_t *kept)
-{
-    ngx_sio_session_t  *s;
-
-    s = ngx_sio_session_locked(kept->zone, kept->session);
-
-    return s && s->transport == kept->transport ? s : NULL;
 }
 
 
@@ -64,7 +49,7 @@ ngx_sio_kept_read(ngx_sio_kept_t *kept, u_char *dst, size_t size)
     do {
         ngx_sio_lock(kept->zone);
 
-        s = ngx_sio_kept_session_locked(kept);
+        s = ngx_sio_session_locked(kept->zone, kept->session);
         cell = 0;
 
         if (s) {
@@ -123,7 +108,7 @@ ngx_sio_kept_append_locked(ngx_sio_kept_t *kept, sio_span_t text)
     ngx_sio_session_t  *s;
 
     sh = kept->zone->shared;
-    s = ngx_sio_kept_session_locked(kept);
+    s = ngx_sio_session_locked(kept->zone, kept->session);
 
     (void) ngx_sio_scraps_free(sh);
 
@@ -187,7 +172,7 @@ ngx_sio_kept_free_locked(ngx_sio_kept_t *kept)
     ngx_sio_session_t  *s;
 
     sh = kept->zone->shared;
-    s = ngx_sio_kept_session_locked(kept);
+    s = ngx_sio_session_locked(kept->zone, kept->session);
 
     if (s == NULL || s->kept == 0) {
         return 0;

@@ -17,12 +17,11 @@
 typedef struct {
     ngx_sio_zone_t    *zone;
     ngx_sio_ref_t      session;
-    uint8_t            transport;       /* that the session must have */
     uint32_t           tail;            /* its last block; 0: none is kept */
 } ngx_sio_kept_t;
 
 
-/* Bytes that are kept; 0 also when the session is gone or somebody else's. */
+/* Bytes that are kept; 0 also when the session is gone. */
 size_t ngx_sio_kept_size(const ngx_sio_kept_t *kept);
 
 /*
@@ -33,7 +32,7 @@ size_t ngx_sio_kept_read(ngx_sio_kept_t *kept, u_char *dst, size_t size);
 
 /*
  * Adds to them.  Returns NGX_OK, NGX_DECLINED when memory is short (others need
- * what is left), NGX_ABORT when the session is gone or somebody else's.
+ * what is left), NGX_ABORT when the session is gone.
  */
 ngx_int_t ngx_sio_kept_append(ngx_sio_kept_t *kept, sio_span_t text);
 

@@ -203,12 +203,12 @@ ngx_sio_poll_note(ngx_sio_zone_t *zone, uint32_t cell, ngx_sio_poll_t *poll,
     poll->ping = poll->ping_due <= (uint64_t) ngx_current_msec;
     poll->probed = s->probe == NGX_SIO_PROBE_DONE;
     poll->deadline = s->deadline;
-    poll->cursor = s->cursor;
 
     ngx_sio_replay_note_locked(zone, cell, s->cursor, replay);
 
     replay->writable = poll->parked_from;
     poll->noted = replay->to;
+    s->refreshed = 0;
     s->rewind = 0;
 }
 
@@ -261,6 +261,7 @@ ngx_sio_poll_look(ngx_sio_zone_t *zone, ngx_sio_poll_t *poll,
     } else if ((uint64_t) ngx_current_msec >= s->deadline) {
         rc = NGX_DECLINED;
         s->poll = 0;
+        s->reason = NGX_SIO_REASON_TIMEOUT;
         ngx_sio_stat(zone, pings_timed_out, 1);
         ngx_sio_session_close_locked(zone, cell, 0, 0, &wake);
 
@@ -308,7 +309,34 @@ ngx_sio_poll_answer(ngx_sio_zone_t *zone, ngx_sio_poll_t *poll, uint64_t next)
 
 
 void
-ngx_sio_poll_end(ngx_sio_zone_t *zone, ngx_sio_poll_t *poll, ngx_uint_t ok)
+ngx_sio_poll_end(ngx_sio_zone_t *zone, ngx_sio_poll_t *poll)
+{
+    ngx_sio_session_t  *s;
+
+    ngx_sio_lock(zone);
+
+    s = ngx_sio_poll_held(zone, poll);
+
+    if (s) {
+        if (s->answering) {
+            ngx_sio_poll_commit(zone, poll->session.cell);
+
+        } else {
+            s->poll = 0;
+        }
+
+        if (poll->farewell) {
+            ngx_sio_session_free_locked(zone, poll->session.cell);
+        }
+    }
+
+    ngx_sio_unlock(zone);
+}
+
+
+void
+ngx_sio_poll_fail(ngx_sio_zone_t *zone, ngx_sio_poll_t *poll,
+    ngx_sio_reason_t reason)
 {
     ngx_sio_mask_t      wake;
     ngx_sio_session_t  *s;
@@ -320,17 +348,13 @@ ngx_sio_poll_end(ngx_sio_zone_t *zone, ngx_sio_poll_t *poll, ngx_uint_t ok)
     s = ngx_sio_poll_held(zone, poll);
 
     if (s) {
-        if (ok && s->answering) {
-            ngx_sio_poll_commit(zone, poll->session.cell);
-
-        } else {
-            s->poll = 0;
-        }
+        s->poll = 0;
 
         if (poll->farewell) {
             ngx_sio_session_free_locked(zone, poll->session.cell);
 
-        } else if (!ok) {
+        } else {
+            s->reason = reason;
             ngx_sio_session_close_locked(zone, poll->session.cell, 0, 0,
                                          &wake);
         }
@@ -389,7 +413,16 @@ ngx_sio_post_begin(ngx_sio_zone_t *zone, const u_char *sid, uint32_t endpoint,
     }
 
     if (s->post) {
-        rc = ngx_sio_worker_alive(s->post) ? NGX_ABORT : NGX_DECLINED;
+        if (ngx_sio_worker_alive(s->post)) {
+            rc = NGX_ABORT;
+            s->reason = NGX_SIO_REASON_ERROR;
+            ngx_sio_stat(zone, protocol_errors, 1);
+
+        } else {
+            rc = NGX_DECLINED;
+            s->reason = NGX_SIO_REASON_LOST;
+        }
+
         ngx_sio_session_close_locked(zone, cell, 0, 0, &wake);
         goto done;
     }
@@ -445,7 +478,25 @@ ngx_sio_post_lost(ngx_sio_zone_t *zone, ngx_sio_post_t *post)
 
 
 void
-ngx_sio_post_end(ngx_sio_zone_t *zone, ngx_sio_post_t *post, ngx_uint_t ok)
+ngx_sio_post_end(ngx_sio_zone_t *zone, ngx_sio_post_t *post)
+{
+    ngx_sio_session_t  *s;
+
+    ngx_sio_lock(zone);
+
+    s = ngx_sio_post_held(zone, post);
+
+    if (s) {
+        s->post = 0;
+    }
+
+    ngx_sio_unlock(zone);
+}
+
+
+void
+ngx_sio_post_fail(ngx_sio_zone_t *zone, ngx_sio_post_t *post,
+    ngx_sio_reason_t reason)
 {
     ngx_sio_mask_t      wake;
     ngx_sio_session_t  *s;
@@ -458,11 +509,8 @@ ngx_sio_post_end(ngx_sio_zone_t *zone, ngx_sio_post_t *post, ngx_uint_t ok)
 
     if (s) {
         s->post = 0;
-
-        if (!ok) {
-            ngx_sio_session_close_locked(zone, post->session.cell, 0, 0,
-                                         &wake);
-        }
+        s->reason = reason;
+        ngx_sio_session_close_locked(zone, post->session.cell, 0, 0, &wake);
     }
 
     ngx_sio_unlock(zone);
@@ -475,14 +523,9 @@ void
 ngx_sio_session_pong(ngx_sio_zone_t *zone, ngx_sio_ref_t session)
 {
     ngx_sio_mask_t      wake;
-    ngx_sio_control_t   control;
     ngx_sio_session_t  *s;
 
     ngx_memzero(&wake, sizeof(ngx_sio_mask_t));
-    ngx_memzero(&control, sizeof(ngx_sio_control_t));
-
-    control.op = NGX_SIO_CTL_REFRESH;
-    control.session = session;
 
     ngx_sio_lock(zone);
 
@@ -493,13 +536,38 @@ ngx_sio_session_pong(ngx_sio_zone_t *zone, ngx_sio_ref_t session)
         s->ping_due = ngx_current_msec + s->interval;
         s->deadline = s->ping_due + s->timeout;
 
-        if (s->poll) {
-            /* a GET that came before the pong waits for no ping yet */
-            ngx_sio_control_locked(zone, s->poll, &control, &wake);
-        }
+        /* a GET that came before the pong waits for no ping yet */
+
+        ngx_sio_poll_refresh_locked(zone, session.cell, &wake);
     }
 
     ngx_sio_unlock(zone);
 
     ngx_sio_wake(&wake);
+}
+
+
+/* One record is enough until the GET has looked, whatever a client sends. */
+
+void
+ngx_sio_poll_refresh_locked(ngx_sio_zone_t *zone, uint32_t cell,
+    ngx_sio_mask_t *wake)
+{
+    ngx_sio_control_t   control;
+    ngx_sio_session_t  *s;
+
+    s = &zone->shared->sessions[cell];
+
+    if (s->poll == 0 || s->refreshed) {
+        return;
+    }
+
+    ngx_memzero(&control, sizeof(ngx_sio_control_t));
+
+    control.op = NGX_SIO_CTL_REFRESH;
+    control.session.cell = cell;
+    control.session.serial = s->serial;
+
+    ngx_sio_control_locked(zone, s->poll, &control, wake);
+    s->refreshed = 1;
 }

@@ -3,7 +3,7 @@
  * The requests of a polling session, on whichever workers they land.
  *
  * A session belongs to nobody between two requests.  A GET takes it by writing
- * its worker and a new token, a POST likewise; who does not find his token
+ * its worker and a new token, a POST likewise; who does not find its token
  * there any more has lost it.  An answer is given in two steps, so that a
  * worker that dies in between is noticed: mark with the next cursor, send,
  * commit.
@@ -27,7 +27,6 @@ typedef struct {
     uint64_t           deadline;
     uint64_t           parked_from;     /* volatile records count from here */
     uint64_t           noted;           /* the head at the last look */
-    uint64_t           cursor;
 } ngx_sio_poll_t;
 
 
@@ -82,12 +81,12 @@ ngx_int_t ngx_sio_poll_look(ngx_sio_zone_t *zone, ngx_sio_poll_t *poll,
 ngx_int_t ngx_sio_poll_answer(ngx_sio_zone_t *zone, ngx_sio_poll_t *poll,
     uint64_t next);
 
-/*
- * Step two; ok says whether the answer has been handed over.  If not, the
- * session is closed, as for any poll that is broken off.
- */
-void ngx_sio_poll_end(ngx_sio_zone_t *zone, ngx_sio_poll_t *poll,
-    ngx_uint_t ok);
+/* Step two: the answer has been handed over, or there is none. */
+void ngx_sio_poll_end(ngx_sio_zone_t *zone, ngx_sio_poll_t *poll);
+
+/* Instead of step two: nobody knows what the client has got.  Closes. */
+void ngx_sio_poll_fail(ngx_sio_zone_t *zone, ngx_sio_poll_t *poll,
+    ngx_sio_reason_t reason);
 
 /*
  * Takes a session for a POST.  Returns as ngx_sio_poll_begin(); NGX_ABORT when
@@ -99,9 +98,14 @@ ngx_int_t ngx_sio_post_begin(ngx_sio_zone_t *zone, const u_char *sid,
 /* Whether a POST has lost its session. */
 ngx_uint_t ngx_sio_post_lost(ngx_sio_zone_t *zone, ngx_sio_post_t *post);
 
-/* Gives the session back; ok 0 closes it. */
-void ngx_sio_post_end(ngx_sio_zone_t *zone, ngx_sio_post_t *post,
-    ngx_uint_t ok);
+/* Gives the session back, or closes it. */
+void ngx_sio_post_end(ngx_sio_zone_t *zone, ngx_sio_post_t *post);
+void ngx_sio_post_fail(ngx_sio_zone_t *zone, ngx_sio_post_t *post,
+    ngx_sio_reason_t reason);
+
+/* Has the GET that is parked for a session, if there is one, look again. */
+void ngx_sio_poll_refresh_locked(ngx_sio_zone_t *zone, uint32_t cell,
+    ngx_sio_mask_t *wake);
 
 /* Notes a pong of a polling session. */
 void ngx_sio_session_pong(ngx_sio_zone_t *zone, ngx_sio_ref_t session);

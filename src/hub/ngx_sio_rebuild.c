@@ -16,6 +16,7 @@
 #define NGX_SIO_BLOCK_REACHED  0x80000000
 
 
+static void ngx_sio_rebuild_unmark(ngx_sio_shared_t *sh);
 static void ngx_sio_rebuild_sessions(ngx_sio_shared_t *sh);
 static void ngx_sio_rebuild_rooms(ngx_sio_shared_t *sh, ngx_sio_room_t *rooms,
     ngx_sio_pool_t *pool, ngx_uint_t namespaces);
@@ -53,6 +54,7 @@ ngx_sio_rebuild(ngx_sio_zone_t *zone)
     ngx_memzero(sh->namespace_hash, NGX_SIO_NAMESPACES * 4);
     ngx_memzero(sh->revocation_hash, ((size_t) sh->revocation_mask + 1) * 4);
 
+    ngx_sio_rebuild_unmark(sh);
     ngx_sio_rebuild_sessions(sh);
     ngx_sio_rebuild_rooms(sh, sh->namespaces, &sh->namespace_pool, 1);
     ngx_sio_rebuild_rooms(sh, sh->rooms, &sh->room_pool, 0);
@@ -107,6 +109,19 @@ ngx_sio_rebuild(ngx_sio_zone_t *zone)
 }
 
 
+/* What another rebuild has marked, whose worker died of it, counts anew. */
+
+static void
+ngx_sio_rebuild_unmark(ngx_sio_shared_t *sh)
+{
+    uint32_t  cell;
+
+    for (cell = 1; cell < sh->block_pool.fresh; cell++) {
+        sh->blocks[cell].n &= ~NGX_SIO_BLOCK_REACHED;
+    }
+}
+
+
 static void
 ngx_sio_rebuild_sessions(ngx_sio_shared_t *sh)
 {
@@ -122,7 +137,7 @@ ngx_sio_rebuild_sessions(ngx_sio_shared_t *sh)
 
         s->sockets = 0;
         s->memberships = 0;
-        s->last = 0;
+        s->refreshed = 0;
 
         if (s->state != NGX_SIO_GONE) {
             ngx_sio_session_link(sh, cell);
@@ -159,7 +174,6 @@ ngx_sio_rebuild_rooms(ngx_sio_shared_t *sh, ngx_sio_room_t *rooms,
         room->count = 0;
         room->refs = 0;
         room->waiting = 0;
-        room->last = 0;
         room->excepted = 0;
         room->polled = 0;
         ngx_memzero(&room->workers, sizeof(ngx_sio_mask_t));
@@ -230,7 +244,6 @@ ngx_sio_rebuild_sockets(ngx_sio_shared_t *sh)
         so->memberships = 0;
         so->tickets = 0;
         so->rooms = 0;
-        so->last = 0;
         so->sibling = s->sockets;
         s->sockets = cell;
 
@@ -456,7 +469,10 @@ ngx_sio_rebuild_empty(ngx_sio_shared_t *sh)
 }
 
 
-/* A record that was written but never linked is found again here. */
+/*
+ * A record that was written but never linked is found again here.  What is not
+ * in the log any more stays noted, so that who is that late is told so.
+ */
 
 static void
 ngx_sio_rebuild_chains(ngx_sio_zone_t *zone)

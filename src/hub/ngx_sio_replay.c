@@ -302,6 +302,14 @@ ngx_sio_replay_keep(const ngx_sio_replay_t *replay,
 
     n = ngx_min(found->n - done, NGX_SIO_AHEAD_MAX);
 
+    /* a record that was found twice is not parted: it would come twice */
+
+    while (n > 1 && n < found->n - done
+           && found->elts[done + n] >> 1 == found->elts[done + n - 1] >> 1)
+    {
+        n--;
+    }
+
     if (ahead->elts == NULL) {
         ahead->elts = ngx_alloc(NGX_SIO_AHEAD_MAX * sizeof(uint64_t),
                                 replay->zone->log);

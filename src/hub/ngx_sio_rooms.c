@@ -4,6 +4,7 @@
  */
 
 #include "ngx_sio_announce.h"
+#include "ngx_sio_polls.h"
 #include "ngx_sio_rooms.h"
 
 
@@ -318,6 +319,7 @@ ngx_sio_rooms_leave_locked(ngx_sio_change_t *change, ngx_sio_mask_t *wake)
     {
         /* a client that changes rooms and does not read: it is too slow */
         ngx_sio_stat(change->zone, slow_closed, 1);
+        s->reason = NGX_SIO_REASON_ERROR;
         ngx_sio_session_kick_locked(change->zone, so->session, 30000, wake);
     }
 
@@ -376,18 +378,8 @@ ngx_sio_rooms_tell(ngx_sio_change_t *change, ngx_uint_t op,
     so = &zone->shared->sockets[change->socket.cell];
     s = &zone->shared->sessions[so->session];
 
-    ngx_memzero(&control, sizeof(ngx_sio_control_t));
-
-    control.socket = change->socket;
-    control.session.cell = so->session;
-    control.session.serial = s->serial;
-
     if (s->transport == NGX_SIO_POLLING) {
-        if (s->poll) {
-            control.op = NGX_SIO_CTL_REFRESH;
-            ngx_sio_control_locked(zone, s->poll, &control, wake);
-        }
-
+        ngx_sio_poll_refresh_locked(zone, so->session, wake);
         return;
     }
 
@@ -395,7 +387,12 @@ ngx_sio_rooms_tell(ngx_sio_change_t *change, ngx_uint_t op,
         return;
     }
 
+    ngx_memzero(&control, sizeof(ngx_sio_control_t));
+
     control.op = op;
+    control.socket = change->socket;
+    control.session.cell = so->session;
+    control.session.serial = s->serial;
 
     for (i = 0; i < change->n; i++) {
         if (change->cells[i]) {

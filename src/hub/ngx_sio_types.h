@@ -61,7 +61,8 @@ typedef struct {
     uint32_t           post_token;
     uint8_t            attachments;     /* of a client's packet, to come */
     uint8_t            lagging;         /* a WebSocket that reads from cursor */
-    uint8_t            left;            /* has left a namespace before */
+    uint8_t            left:1;          /* has left a namespace before */
+    uint8_t            refreshed:1;     /* its GET is told to look again */
     uint8_t            reason;          /* ngx_sio_reason_t, why it ends */
     uint32_t           kept;            /* block: of that packet, or 0 */
     uint32_t           kept_size;       /* bytes */

@@ -7,7 +7,7 @@
 #include "ngx_sio_upgrade.h"
 
 
-static uint32_t ngx_sio_find_ref(ngx_sio_zone_t *zone, void *data);
+static uint32_t ngx_sio_find_upgrade(ngx_sio_zone_t *zone, void *data);
 
 
 ngx_int_t
@@ -105,12 +105,22 @@ ngx_sio_probe_abort(ngx_sio_zone_t *zone, ngx_sio_ref_t session)
 }
 
 
+/*
+ * What a POST does to rooms and sockets its worker tells nobody, as nobody
+ * listens for a session that polls: so who has one in hand is not upgraded.
+ * Clients wait for its answer before they send "5".
+ */
+
 static uint32_t
-ngx_sio_find_ref(ngx_sio_zone_t *zone, void *data)
+ngx_sio_find_upgrade(ngx_sio_zone_t *zone, void *data)
 {
     ngx_sio_ref_t *session = data;
 
-    return ngx_sio_session_locked(zone, *session) ? session->cell : 0;
+    ngx_sio_session_t  *s;
+
+    s = ngx_sio_session_locked(zone, *session);
+
+    return s && s->post == 0 ? session->cell : 0;
 }
 
 
@@ -129,7 +139,7 @@ ngx_sio_probe_upgrade(ngx_sio_zone_t *zone, ngx_sio_ref_t session,
     control.op = NGX_SIO_CTL_POLL_GONE;
     control.session = session;
 
-    cell = ngx_sio_replay_lock(zone, ngx_sio_find_ref, &session);
+    cell = ngx_sio_replay_lock(zone, ngx_sio_find_upgrade, &session);
 
     if (cell) {
         s = &zone->shared->sessions[cell];
@@ -148,7 +158,6 @@ ngx_sio_probe_upgrade(ngx_sio_zone_t *zone, ngx_sio_ref_t session,
         s->probe = NGX_SIO_PROBE_NONE;
         ngx_sio_session_wakes_locked(zone, cell, ngx_sio_self);
 
-        upgrade->cursor = s->cursor;
         upgrade->ping_due = s->ping_due;
         upgrade->deadline = s->deadline;
         upgrade->ping_sent = s->ping_sent;

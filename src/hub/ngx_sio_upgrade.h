@@ -10,7 +10,6 @@
 
 /* What an upgraded session goes on with. */
 typedef struct {
-    uint64_t           cursor;
     uint64_t           ping_due;
     uint64_t           deadline;
     unsigned           ping_sent:1;
@@ -33,7 +32,8 @@ void ngx_sio_probe_abort(ngx_sio_zone_t *zone, ngx_sio_ref_t session);
 
 /*
  * Makes the session this worker's WebSocket; notes in replay what polling had
- * not delivered.  A GET still in flight has lost it.  NGX_ABORT: session gone.
+ * not delivered.  A GET still in flight has lost it.  NGX_ABORT: the session is
+ * gone, or has a POST in hand and stays on polling.
  */
 ngx_int_t ngx_sio_probe_upgrade(ngx_sio_zone_t *zone, ngx_sio_ref_t session,
     ngx_sio_upgrade_t *upgrade, ngx_sio_replay_t *replay);

@@ -4,6 +4,8 @@
  */
 
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import net from 'node:net';
 import { after, before, describe, test } from 'node:test';
 
 import { startNginx } from '../lib/nginx.mjs';
@@ -44,6 +46,34 @@ function suite(workers) {
         assert.equal(await ws.recv(), '3probe');
 
         return ws;
+    }
+
+    /* A POST whose last byte comes at finish(); without a body it breaks off. */
+    async function halfPost(session, body) {
+        const text = body ?? '42';
+        const { port } = new URL(nginx.url);
+        const socket = net.connect(port, '127.0.0.1');
+
+        socket.write(
+            `POST ${session.url().slice(nginx.url.length)} HTTP/1.1\r\n`
+            + 'Host: localhost\r\nContent-Type: text/plain\r\n'
+            + `Content-Length: ${text.length}\r\n`
+            + 'Expect: 100-continue\r\n\r\n');
+        assert.match(`${await once(socket, 'data')}`, / 100 /);
+        socket.write(text.slice(0, -1));
+
+        return {
+            async finish() {
+                if (body === null) {
+                    socket.destroy();
+                    return;
+                }
+
+                socket.write(text.slice(-1));
+                assert.match(`${await once(socket, 'data')}`, / 200 /);
+                socket.destroy();
+            },
+        };
     }
 
     async function alive(session) {
@@ -324,6 +354,40 @@ function suite(workers) {
             await stays(session);
         });
     });
+
+    /*
+     * What the POST does to rooms would be told to nobody who listens, and cells
+     * that it frees would be heard on by the WebSocket.
+     */
+    for (const body of ['42["leave","room:left"]', '41', '1', null]) {
+        test(`"5" while a POST of ${body} is in hand`, async () => {
+            const session = await open();
+
+            await session.connect();
+            await session.ack(0, ['join', 'room:left']);
+
+            const post = await halfPost(session, body);
+            const ws = await probe(session);
+
+            await ws.send('5');
+            await ws.end();
+            await post.finish();
+
+            if (body === null || body === '1') {
+                await session.assertLeft();
+                return;
+            }
+
+            if (body === '41') {
+                await session.connect();
+            }
+
+            assert.equal((await nginx.publish({ rooms: ['room:left'],
+                                                event: 'e' })).matched, 0);
+            await alive(session);
+            await session.close();
+        });
+    }
 
     test('a new attempt after one that failed', async () => {
         const session = await open();

@@ -70,6 +70,9 @@ function suite() {
     check('a pong moves the ping of the GET that waits already', {
         location: `socketio_ping_interval 400ms; socketio_ping_timeout 1h;`,
     }, pongWhileParked);
+    check('a POST of pongs and leaves is one record for the GET that waits', {
+        location: `${ROOMS} socketio_ping_interval 10m;`,
+    }, manyPongs);
 }
 
 
@@ -305,6 +308,37 @@ async function pongWhileParked(nginx) {
     await session.send('3');
     assert.equal((await parked).body, '2');
     await session.close();
+}
+
+
+/* With one for each the log would be over before anybody has read it. */
+async function manyPongs(nginx) {
+    const other = await WebSocketRaw.open(nginx.url);
+    const session = await Polling.open(nginx.url);
+
+    await other.connect();
+    await session.connect();
+
+    const { parked } = await session.park();
+
+    /* by the answer the one worker has seen the GET */
+    const { records } = await counters(nginx);
+
+    for (const packet of ['3', '42["leave","x"]']) {
+        const n = Math.floor(900000 / (packet.length + 1));
+
+        await session.send(...Array.from({ length: n }, () => packet));
+    }
+
+    const after = await counters(nginx);
+
+    assert.ok(after.records - records < 10, `${after.records - records}`);
+    assert.equal(after.overruns, 0);
+    await nginx.publish({ event: 'e' });
+    assert.equal((await parked).body, '42["e"]');
+    assert.equal(await other.recv(), '42["e"]');
+    await session.close();
+    other.close();
 }
 
 

@@ -284,6 +284,35 @@ describe('the end of a socket', () => {
         });
     }
 
+    test('ping timeout (a GET that waits)', async () => {
+        const session = await Polling.open(nginx.url);
+
+        session.pong = false;
+        await session.connect('/told');
+
+        while ((await session.poll())[0] !== '2') {
+            /* what comes before the ping */
+        }
+
+        const [{ reason }] = await Promise.all([end(), session.get()]);
+
+        assert.equal(reason, 'ping timeout');
+    });
+
+    test('transport error: a second GET, a second POST, a bad packet',
+         async () => {
+        for (const bad of [
+            (s) => Promise.all([s.get(), s.get()]),
+            (s) => s.post('x'),
+        ]) {
+            const session = await Polling.open(nginx.url);
+            const id = await session.connect('/told');
+
+            await bad(session);
+            assert.equal((await end(id)).reason, 'transport error');
+        }
+    });
+
     test('what the client has sent before comes first', async () => {
         const socket = await told();
         const slow = gate();

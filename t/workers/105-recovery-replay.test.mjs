@@ -233,6 +233,29 @@ run('long ones', {
         }));
     });
 
+    /*
+     * Positions are kept 4096 at a time, two for an event that two rooms bring:
+     * one event of one room in the midst has them end between such two.
+     */
+    test('what two rooms bring comes once, wherever slices end', async () => {
+        const lost = await member(state.nginx, ['two', 'rooms']);
+
+        lost.close();
+        await state.flood(0, 1000, ['two', 'rooms'], 10);
+        await state.flood(1000, 1001, 'two', 10);
+        await state.flood(1001, 4000, ['two', 'rooms'], 10);
+
+        const ws = await comeBack(state.nginx, lost);
+
+        assert.match(await ws.recv(), /^40/);
+
+        for (const n of numbers(0, 4000)) {
+            assert.equal(eventOf(await ws.recv()).n, n);
+        }
+
+        ws.close();
+    });
+
     test('acks and rooms keep their place behind it', async () => {
         const lost = await member(state.nginx);
 
