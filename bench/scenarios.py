@@ -2,6 +2,8 @@
 make rows of the table.  bench/README.md says what they mean.
 """
 
+import itertools
+
 SOCKETIO = ('ours', 'node', 'bun', 'floor', 'floor-batch')
 ALL = ('ours', 'node', 'bun', 'nchan', 'floor', 'floor-batch')
 WHOLE = ('ours', 'node', 'bun')
@@ -143,3 +145,9 @@ def chosen(names):
 
     return [p for p in PARTS
             if not names or p.name in names or p.name.split('-')[0] in names]
+
+
+def groups(parts):
+    """Parts of one scenario are compared with each other: S9-1 and S9-2."""
+    return [list(group) for _, group in
+            itertools.groupby(parts, lambda part: part.name.split('-')[0])]

@@ -278,7 +278,7 @@ refuses('an event', [
 
 refuses('a line of a block', [
     'socketio_recovery 30s skip_auth x', 'socketio_recovery', 'socketio_room',
-    'socketio_compression on threshold=1k x', 'socketio_limit_rooms 1 2',
+    'socketio_limit_rooms 1 2',
 ].map((line) => [`socketio_namespace / { ${line}; }`,
                  'has an invalid number of arguments']));
 
