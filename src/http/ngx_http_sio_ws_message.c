@@ -124,6 +124,14 @@ ngx_http_sio_ws_upgrade(ngx_http_sio_ws_t *ws)
     peer = &ws->peer;
     zone = peer->reader->zone;
 
+    /* what is queued already would lose its turn with the probe */
+
+    ngx_http_sio_ws_flush(peer);
+
+    if (peer->closing) {
+        return NGX_OK;
+    }
+
     if (ngx_sio_probe_upgrade(zone, peer->session, &upgrade, &replay)
         != NGX_OK)
     {

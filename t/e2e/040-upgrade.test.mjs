@@ -9,7 +9,7 @@ import net from 'node:net';
 import { after, before, describe, test } from 'node:test';
 
 import { startNginx } from '../lib/nginx.mjs';
-import { OP, Polling, WebSocketRaw, upgrade } from '../lib/raw.mjs';
+import { OP, Polling, WebSocketRaw, frame, upgrade } from '../lib/raw.mjs';
 
 for (const workers of [1, 4]) {
     describe(`upgrade with ${workers} worker(s)`, () => suite(workers));
@@ -218,6 +218,33 @@ function suite(workers) {
             await alive(ws);
             ws.close();
         }
+    });
+
+    test('"2probe" and "5" in one write', async () => {
+        const session = await open();
+        const id = await session.connect();
+        const ws = await WebSocketRaw.open(nginx.url, { sid: session.sid });
+
+        ws.write(Buffer.concat([frame(OP.TEXT, '2probe'),
+                                frame(OP.TEXT, '5')]));
+        assert.equal(await ws.recv(), '3probe');
+        await nginx.publish({ rooms: [id], event: 'e', args: [1] });
+        assert.equal(await ws.recv(), '42["e",1]');
+        await alive(ws);
+        ws.close();
+    });
+
+    test('a WebSocket ping and "5" in one write', async () => {
+        const session = await open();
+        const id = await session.connect();
+        const ws = await probe(session);
+
+        ws.write(Buffer.concat([frame(OP.PING, 'x'), frame(OP.TEXT, '5')]));
+        assert.equal((await ws.next()).type, 'pong');
+        await nginx.publish({ rooms: [id], event: 'e', args: [1] });
+        assert.equal(await ws.recv(), '42["e",1]');
+        await alive(ws);
+        ws.close();
     });
 
     test('a GET that is parked when "5" comes is answered', async () => {
