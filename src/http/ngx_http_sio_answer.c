@@ -114,7 +114,8 @@ ngx_http_sio_send(ngx_http_request_t *r, ngx_uint_t status, ngx_str_t *body)
 
     b = ngx_calloc_buf(r->pool);
     if (b == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        /* the header is out */
+        return NGX_ERROR;
     }
 
     b->pos = body->data;

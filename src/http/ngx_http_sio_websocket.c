@@ -311,7 +311,7 @@ ngx_http_sio_websocket_start(ngx_http_sio_ws_t *ws,
     if (ngx_http_sio_negotiated(r, extension) != NGX_OK
         || ngx_http_sio_websocket_accept(r) != NGX_OK)
     {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        return r->header_sent ? NGX_ERROR : NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     r->main->count++;
@@ -328,6 +328,7 @@ static ngx_int_t
 ngx_http_sio_websocket_accept(ngx_http_request_t *r)
 {
     u_char       digest[20];
+    ngx_int_t    rc;
     ngx_str_t   *key, value, src;
     ngx_sha1_t   sha1;
 
@@ -366,13 +367,16 @@ ngx_http_sio_websocket_accept(ngx_http_request_t *r)
     ngx_str_set(&r->headers_out.status_line, "101 Switching Protocols");
     r->headers_out.content_length_n = -1;
 
-    if (ngx_http_send_header(r) != NGX_OK
-        || ngx_http_send_special(r, NGX_HTTP_FLUSH) == NGX_ERROR)
-    {
+    rc = ngx_http_send_header(r);
+
+    /* NGX_AGAIN: the rest goes out later, as the connection takes it */
+
+    if (rc == NGX_ERROR || rc > NGX_OK) {
         return NGX_ERROR;
     }
 
-    return NGX_OK;
+    return ngx_http_send_special(r, NGX_HTTP_FLUSH) == NGX_ERROR ? NGX_ERROR
+                                                                 : NGX_OK;
 }
 
 
@@ -539,6 +543,8 @@ ngx_http_sio_websocket_release(ngx_connection_t *c, ngx_http_connection_t *hc)
     if (c->write->timer_set) {
         ngx_del_timer(c->write);
     }
+
+    c->write->delayed = 0;
 }
 
 

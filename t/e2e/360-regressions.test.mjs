@@ -60,6 +60,9 @@ function suite() {
         location: ROOMS, listen: ({ port }) => `127.0.0.1:${port} sndbuf=4k`,
         api: 'client_max_body_size 8m;',
     }, longAnswers);
+    check('a 101 that goes out in two pieces', {
+        location: `${ROOMS} postpone_output 0; limit_rate 100;`,
+    }, slowHandshake);
     check('connecting again and again without a poll', { location: ROOMS },
           manySockets);
     check('refused joins leave nothing behind', { location: ROOMS },
@@ -267,6 +270,16 @@ async function refusedJoins(nginx) {
     assert.equal(memory.memberships.used, 0);
     assert.equal(memory.rooms.used, 0);
     await session.close();
+}
+
+
+async function slowHandshake(nginx) {
+    const ws = await WebSocketRaw.open(nginx.url);
+    const id = await ws.connect();
+
+    await nginx.publish({ rooms: [id], event: 'e' });
+    assert.equal(await ws.recv(), '42["e"]');
+    ws.close();
 }
 
 
