@@ -383,14 +383,20 @@ ngx_http_sio_websocket_accept(ngx_http_request_t *r)
 static void
 ngx_http_sio_websocket_flush(ngx_http_request_t *r)
 {
-    ngx_connection_t   *c;
-    ngx_http_sio_ws_t  *ws;
+    ngx_connection_t          *c;
+    ngx_http_sio_ws_t         *ws;
+    ngx_http_core_loc_conf_t  *clcf;
 
     c = r->connection;
     ws = ngx_http_get_module_ctx(r, ngx_socketio_module);
 
-    if ((r->out || c->buffered)
-        && ngx_http_output_filter(r, NULL) == NGX_ERROR)
+    if (c->write->timedout) {
+        ngx_log_error(NGX_LOG_INFO, c->log, NGX_ETIMEDOUT, "client timed out");
+        c->timedout = 1;
+        c->error = 1;
+
+    } else if ((r->out || c->buffered)
+               && ngx_http_output_filter(r, NULL) == NGX_ERROR)
     {
         c->error = 1;
     }
@@ -404,6 +410,13 @@ ngx_http_sio_websocket_flush(ngx_http_request_t *r)
         }
 
         return;
+    }
+
+    /* of one that is refused nobody else would see the end */
+
+    if (!c->write->delayed) {
+        clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+        ngx_add_timer(c->write, clcf->send_timeout);
     }
 
     if (ngx_handle_write_event(c->write, 0) != NGX_OK) {

@@ -14,6 +14,10 @@ import { Polling, RS, WebSocketRaw } from '../lib/raw.mjs';
 const ROOMS = 'socketio_room *; socketio_namespace / { }'
               + 'socketio_namespace ~^/n { }';
 
+/* 400 kB */
+const LONG = `set $more "${'$some'.repeat(10)}";`
+             + `set $long "${'$more'.repeat(10)}";`;
+
 describe('regressions', { concurrency: 3 }, suite);
 
 
@@ -63,6 +67,11 @@ function suite() {
     check('a 101 that goes out in two pieces', {
         location: `${ROOMS} postpone_output 0; limit_rate 100;`,
     }, slowHandshake);
+    check('a 101 that nobody reads, of a WebSocket that is refused', {
+        location: 'send_timeout 500ms; add_header X-Long $long always;',
+        server: `set $some "${'x'.repeat(4000)}"; ${LONG}`,
+        listen: ({ port }) => `127.0.0.1:${port} sndbuf=4k`,
+    }, unreadHandshake);
     check('connecting again and again without a poll', { location: ROOMS },
           manySockets);
     check('refused joins leave nothing behind', { location: ROOMS },
@@ -279,6 +288,21 @@ async function slowHandshake(nginx) {
 
     await nginx.publish({ rooms: [id], event: 'e' });
     assert.equal(await ws.recv(), '42["e"]');
+    ws.close();
+}
+
+
+/* Its session has a WebSocket already: nothing else would ever end it. */
+async function unreadHandshake(nginx) {
+    const ws = await WebSocketRaw.open(nginx.url);
+    const late = new WebSocketRaw(nginx.url, { sid: ws.sid });
+
+    late.socket.pause();
+    await until(() => nginx.read('access.log').includes(ws.sid),
+                'the request is over');
+    late.socket.resume();
+    await late.closed;
+    await ws.connect();
     ws.close();
 }
 
