@@ -189,7 +189,6 @@ ngx_http_sio_poll_answer(ngx_http_sio_poll_t *p, ngx_http_sio_body_t *body,
         return ngx_http_sio_error(r, NGX_HTTP_SIO_BAD_SID);
     }
 
-    p->answered = 1;
     ngx_sio_peer_leave(&p->peer);
 
     text.len = body->n;
@@ -204,6 +203,8 @@ ngx_http_sio_poll_answer(ngx_http_sio_poll_t *p, ngx_http_sio_body_t *body,
     ngx_sio_stat(zone, bytes_out, text.len);
 
     rc = ngx_http_sio_answer(r, "text/plain", &text);
+
+    p->answered = rc == NGX_OK || rc == NGX_AGAIN;
 
     if (rc == NGX_OK && !r->connection->buffered) {
         p->ended = 1;
