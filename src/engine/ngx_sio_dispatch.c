@@ -198,7 +198,7 @@ ngx_sio_dispatch_base64(ngx_sio_peer_t *peer, sio_span_t data)
 
     dst = ngx_alloc(sio_base64_decoded_size(data.n) + 1, ngx_cycle->log);
     if (dst == NULL) {
-        return NGX_ERROR;
+        return ngx_sio_peer_starved(peer);
     }
 
     binary.p = dst;
@@ -512,7 +512,7 @@ ngx_sio_dispatch_event(ngx_sio_presence_t *presence,
 
     name = ngx_alloc(packet->event.raw.n, ngx_cycle->log);
     if (name == NULL) {
-        return NGX_ERROR;
+        return ngx_sio_peer_starved(presence->peer);
     }
 
     (void) sio_json_string(&packet->event, name, packet->event.raw.n, &n);

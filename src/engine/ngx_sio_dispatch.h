@@ -13,7 +13,8 @@
 
 /*
  * Handles an Engine.IO message of a peer, strictly in order.  Returns NGX_OK,
- * or NGX_ERROR when the client has broken the protocol: its session ends.
+ * or NGX_ERROR when its session has to end: `fault`, which the caller sets to 0
+ * before, says why.
  */
 ngx_int_t ngx_sio_dispatch_text(ngx_sio_peer_t *peer, sio_span_t text);
 ngx_int_t ngx_sio_dispatch_binary(ngx_sio_peer_t *peer, sio_span_t data);

@@ -32,7 +32,7 @@ ngx_sio_partial_begin(ngx_sio_peer_t *peer, sio_span_t text,
 
     partial = ngx_calloc(sizeof(ngx_sio_partial_t), ngx_cycle->log);
     if (partial == NULL) {
-        return NGX_ERROR;
+        return ngx_sio_peer_starved(peer);
     }
 
     partial->packet = *packet;
@@ -41,7 +41,7 @@ ngx_sio_partial_begin(ngx_sio_peer_t *peer, sio_span_t text,
 
     if (ngx_sio_partial_own(partial, &partial->text) != NGX_OK) {
         ngx_sio_partial_free(partial);
-        return NGX_ERROR;
+        return ngx_sio_peer_starved(peer);
     }
 
     ngx_sio_partial_rebase(&partial->packet.nsp, text, partial->text);
@@ -97,10 +97,13 @@ ngx_sio_partial_add(ngx_sio_peer_t *peer, sio_span_t data)
     partial = peer->partial;
     partial->size += data.n;
 
-    if (partial->size > peer->endpoint->max_payload
-        || ngx_sio_partial_own(partial, &data) != NGX_OK)
-    {
+    if (partial->size > peer->endpoint->max_payload) {
+        peer->fault = NGX_SIO_FAULT_SIZE;
         return NGX_ERROR;
+    }
+
+    if (ngx_sio_partial_own(partial, &data) != NGX_OK) {
+        return ngx_sio_peer_starved(peer);
     }
 
     partial->attachments[partial->n++] = data;
@@ -164,7 +167,7 @@ ngx_sio_partial_load(ngx_sio_peer_t *peer)
 
     bytes = ngx_alloc(n, ngx_cycle->log);
     if (bytes == NULL) {
-        return NGX_ERROR;
+        return ngx_sio_peer_starved(peer);
     }
 
     n = ngx_sio_kept_read(&kept, bytes, n);
@@ -193,7 +196,7 @@ ngx_sio_partial_restore(ngx_sio_peer_t *peer, ngx_sio_kept_t *kept,
     partial = ngx_calloc(sizeof(ngx_sio_partial_t), ngx_cycle->log);
     if (partial == NULL) {
         ngx_free(bytes);
-        return NGX_ERROR;
+        return ngx_sio_peer_starved(peer);
     }
 
     partial->owned[partial->nowned++] = bytes;

@@ -36,7 +36,8 @@ ngx_int_t ngx_sio_partial_begin(ngx_sio_peer_t *peer, sio_span_t text,
 
 /*
  * Adds a copy of an attachment to the packet that the peer holds.  NGX_ERROR
- * when it is more than socketio_max_payload in all, or without memory.
+ * when it is more than socketio_max_payload in all, or without memory: `fault`
+ * tells.
  */
 ngx_int_t ngx_sio_partial_add(ngx_sio_peer_t *peer, sio_span_t data);
 

@@ -130,28 +130,6 @@ ngx_sio_peer_forget(ngx_sio_peer_t *peer)
 }
 
 
-ngx_sio_reason_t
-ngx_sio_peer_reason(const ngx_sio_peer_t *peer)
-{
-    switch (peer->why) {
-
-    case NGX_SIO_END_PROTOCOL:
-    case NGX_SIO_END_SLOW:
-    case NGX_SIO_END_LAPPED:
-        return NGX_SIO_REASON_ERROR;
-
-    case NGX_SIO_END_TIMEOUT:
-        return NGX_SIO_REASON_TIMEOUT;
-
-    case NGX_SIO_END_RESTART:
-        return NGX_SIO_REASON_RESTART;
-
-    default:
-        return NGX_SIO_REASON_CLOSE;
-    }
-}
-
-
 void
 ngx_sio_peer_queue(ngx_sio_peer_t *peer, ngx_sio_frame_t *frame)
 {
@@ -369,7 +347,7 @@ ngx_sio_peer_packet(ngx_sio_peer_t *peer, const ngx_sio_payload_t *payload)
 
     frame = ngx_sio_frame_payload(payload, peer->base64);
     if (frame == NULL) {
-        return NGX_ERROR;
+        return ngx_sio_peer_starved(peer);
     }
 
     ngx_sio_peer_queue(peer, ngx_sio_compress_packet(peer, frame));

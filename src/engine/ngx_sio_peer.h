@@ -14,11 +14,11 @@
 
 #include "ngx_sio_conf.h"
 #include "ngx_sio_deadline.h"
+#include "ngx_sio_end.h"
 #include "ngx_sio_frame.h"
 #include "ngx_sio_index.h"
 
 
-typedef struct ngx_sio_peer_s      ngx_sio_peer_t;
 typedef struct ngx_sio_presence_s  ngx_sio_presence_t;
 typedef struct ngx_sio_reader_s    ngx_sio_reader_t;
 typedef struct ngx_sio_lag_s       ngx_sio_lag_t;
@@ -29,19 +29,6 @@ typedef struct ngx_sio_lag_s       ngx_sio_lag_t;
 #define NGX_SIO_PEER_PROBE      1       /* a WebSocket that asks for it */
 #define NGX_SIO_PEER_POLL       2       /* a parked GET */
 #define NGX_SIO_PEER_POST       3       /* a POST that is being handled */
-
-
-/* Why a peer ends, and what a poll is answered with. */
-typedef enum {
-    NGX_SIO_END_TRANSPORT = 0,          /* the client is gone */
-    NGX_SIO_END_CLOSE,                  /* by the server: say goodbye */
-    NGX_SIO_END_PROTOCOL,               /* malformed input */
-    NGX_SIO_END_TIMEOUT,                /* no pong */
-    NGX_SIO_END_SLOW,                   /* over socketio_send_buffer */
-    NGX_SIO_END_LAPPED,                 /* the log has lapped this worker */
-    NGX_SIO_END_RESTART,                /* the worker leaves */
-    NGX_SIO_END_GONE                    /* the session was taken away */
-} ngx_sio_end_t;
 
 
 /* What the engine asks of a transport; none of these frees the peer inline. */
@@ -80,6 +67,7 @@ struct ngx_sio_peer_s {
     unsigned                     kept:1;    /* a POST: the session keeps
                                                `partial`, or one before it */
     unsigned                     why:4;     /* ngx_sio_end_t */
+    unsigned                     fault:2;   /* ngx_sio_fault_t */
     unsigned                     window:4;  /* log2, of deflate; 0: none */
 
     uint8_t                      attachments;   /* of a packet, to come */
@@ -116,9 +104,6 @@ void ngx_sio_peer_forget(ngx_sio_peer_t *peer);
 
 /* Ends a peer: it leaves at once, its transport ends in an event of its own. */
 void ngx_sio_peer_close(ngx_sio_peer_t *peer, ngx_sio_end_t why);
-
-/* Why a peer that was closed has ended, as services are told. */
-ngx_sio_reason_t ngx_sio_peer_reason(const ngx_sio_peer_t *peer);
 
 /* Sends a frame.  Who has too much waiting loses droppable ones, then ends. */
 void ngx_sio_peer_queue(ngx_sio_peer_t *peer, ngx_sio_frame_t *frame);

@@ -25,6 +25,7 @@ ngx_sio_presence_add(ngx_sio_peer_t *peer, ngx_sio_namespace_conf_t *conf,
     presence = ngx_alloc(sizeof(ngx_sio_presence_t) + name.n,
                          ngx_cycle->log);
     if (presence == NULL) {
+        (void) ngx_sio_peer_starved(peer);
         return NULL;
     }
 
@@ -80,7 +81,7 @@ ngx_sio_presence_listen(ngx_sio_presence_t *presence, uint32_t kind,
 
         seats = realloc(presence->seats, size * sizeof(ngx_sio_seat_t));
         if (seats == NULL) {
-            return NGX_ERROR;
+            return ngx_sio_peer_starved(presence->peer);
         }
 
         presence->seats = seats;
@@ -89,7 +90,7 @@ ngx_sio_presence_listen(ngx_sio_presence_t *presence, uint32_t kind,
 
     audience = ngx_sio_audience_obtain(presence->peer->reader, kind, id);
     if (audience == NULL || ngx_sio_audience_grow(audience) != NGX_OK) {
-        return NGX_ERROR;
+        return ngx_sio_peer_starved(presence->peer);
     }
 
     listener = &audience->elts[audience->n];

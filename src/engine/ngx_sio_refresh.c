@@ -276,8 +276,12 @@ ngx_sio_refresh_event(ngx_sio_presence_t *presence, sio_span_t event,
 
     rc = ngx_sio_refresh(&refresh);
 
-    if (rc == NGX_ERROR || rc == NGX_ABORT) {
-        return rc == NGX_ABORT ? NGX_OK : NGX_ERROR;
+    if (rc == NGX_ERROR) {
+        return ngx_sio_peer_starved(presence->peer);
+    }
+
+    if (rc == NGX_ABORT) {
+        return NGX_OK;
     }
 
     if (rc == NGX_BUSY) {

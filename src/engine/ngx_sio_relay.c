@@ -182,7 +182,7 @@ ngx_sio_relay_arguments(ngx_sio_event_t *event, const ngx_sio_values_t *values,
 
     *merged = ngx_alloc(size, ngx_cycle->log);
     if (*merged == NULL) {
-        return NGX_ERROR;
+        return ngx_sio_peer_starved(event->presence->peer);
     }
 
     emit->payload.text[1].p = *merged;

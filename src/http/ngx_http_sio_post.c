@@ -8,7 +8,6 @@
 #include "ngx_http_sio_endpoint.h"
 #include "ngx_sio_dispatch.h"
 #include "ngx_sio_polls.h"
-#include "ngx_sio_seldom.h"
 #include "sio_eio.h"
 #include "sio_utf8.h"
 
@@ -32,7 +31,7 @@ static ngx_uint_t ngx_http_sio_post_refused(ngx_http_request_t *r,
     ngx_uint_t *ok);
 static void ngx_http_sio_post_body(ngx_http_request_t *r);
 static ngx_int_t ngx_http_sio_post_handle(ngx_http_sio_post_t *p);
-static ngx_int_t ngx_http_sio_post_read(ngx_http_request_t *r, size_t max,
+static ngx_int_t ngx_http_sio_post_read(ngx_http_sio_post_t *p,
     sio_span_t *payload);
 static ngx_int_t ngx_http_sio_post_copy(ngx_http_request_t *r, u_char *dst);
 static ngx_int_t ngx_http_sio_post_packets(ngx_http_sio_post_t *p,
@@ -121,6 +120,7 @@ ngx_http_sio_post_refused(ngx_http_request_t *r, ngx_uint_t *ok)
     slcf = ngx_http_get_module_loc_conf(r, ngx_socketio_module);
 
     if (r->headers_in.content_length_n > (off_t) slcf->endpoint.max_payload) {
+        ngx_sio_log_too_large(r->connection->log);
         *ok = 1;
         return NGX_HTTP_REQUEST_ENTITY_TOO_LARGE;
     }
@@ -222,34 +222,40 @@ ngx_http_sio_post_body(ngx_http_request_t *r)
 static ngx_int_t
 ngx_http_sio_post_handle(ngx_http_sio_post_t *p)
 {
-    ngx_int_t         rc;
-    sio_span_t        payload;
-    ngx_sio_zone_t   *zone;
+    ngx_int_t        rc;
+    ngx_log_t       *log;
+    sio_span_t       payload;
+    ngx_sio_zone_t  *zone;
 
     zone = p->peer.reader->zone;
+    log = p->request->connection->log;
 
-    rc = ngx_http_sio_post_read(p->request, p->peer.endpoint->max_payload,
-                                &payload);
+    rc = ngx_http_sio_post_read(p, &payload);
 
-    if (rc != NGX_OK) {
+    if (rc == NGX_HTTP_REQUEST_ENTITY_TOO_LARGE) {
+        ngx_sio_log_too_large(log);
         return rc;
     }
 
-    ngx_sio_stat(zone, bytes_in, payload.n);
+    if (rc == NGX_OK) {
+        ngx_sio_stat(zone, bytes_in, payload.n);
+    }
 
-    if (ngx_sio_post_lost(zone, &p->post)
+    if (rc != NGX_OK
+        || ngx_sio_post_lost(zone, &p->post)
         || ngx_sio_dispatch_load(&p->peer) != NGX_OK)
     {
+        if (p->peer.fault) {
+            (void) ngx_sio_peer_fault(&p->peer, log, "packet");
+        }
+
         return NGX_ERROR;
     }
 
     rc = ngx_http_sio_post_packets(p, payload);
 
     if (rc != NGX_OK) {
-        ngx_sio_stat(zone, protocol_errors, 1);
-        ngx_sio_log_seldom(NGX_LOG_INFO, p->request->connection->log,
-                           "socketio client sent a malformed packet, its "
-                           "session is closed");
+        (void) ngx_sio_peer_fault(&p->peer, log, "packet");
     }
 
     if (ngx_sio_dispatch_save(&p->peer) != NGX_OK) {
@@ -260,14 +266,20 @@ ngx_http_sio_post_handle(ngx_http_sio_post_t *p)
 }
 
 
-static ngx_int_t
-ngx_http_sio_post_read(ngx_http_request_t *r, size_t max, sio_span_t *payload)
-{
-    off_t         n;
-    u_char       *p;
-    ngx_buf_t    *b;
-    ngx_chain_t  *cl;
+/* NGX_ERROR without memory, or when the file that has the body is not read. */
 
+static ngx_int_t
+ngx_http_sio_post_read(ngx_http_sio_post_t *p, sio_span_t *payload)
+{
+    off_t                n;
+    size_t               max;
+    u_char              *bytes;
+    ngx_buf_t           *b;
+    ngx_chain_t         *cl;
+    ngx_http_request_t  *r;
+
+    r = p->request;
+    max = p->peer.endpoint->max_payload;
     ngx_memzero(payload, sizeof(sio_span_t));
 
     cl = r->request_body ? r->request_body->bufs : NULL;
@@ -292,12 +304,16 @@ ngx_http_sio_post_read(ngx_http_request_t *r, size_t max, sio_span_t *payload)
         return NGX_HTTP_REQUEST_ENTITY_TOO_LARGE;
     }
 
-    p = ngx_palloc(r->pool, n + 1);
-    if (p == NULL || ngx_http_sio_post_copy(r, p) != NGX_OK) {
+    bytes = ngx_palloc(r->pool, n + 1);
+    if (bytes == NULL) {
+        return ngx_sio_peer_starved(&p->peer);
+    }
+
+    if (ngx_http_sio_post_copy(r, bytes) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    payload->p = p;
+    payload->p = bytes;
     payload->n = n;
 
     return NGX_OK;
@@ -356,6 +372,7 @@ ngx_http_sio_post_packets(ngx_http_sio_post_t *p, sio_span_t payload)
         }
 
         ngx_sio_stat(p->peer.reader->zone, packets_in, 1);
+        p->peer.fault = NGX_SIO_FAULT_PACKET;
 
         rc = ngx_http_sio_post_packet(p, &packet);
 

@@ -5,7 +5,6 @@
  */
 
 #include "ngx_http_sio_ws.h"
-#include "ngx_sio_seldom.h"
 #include "ngx_sio_upgrade.h"
 
 
@@ -16,6 +15,7 @@
 #define NGX_HTTP_SIO_WS_LINGER  2000    /* ms, for the client's close frame */
 
 
+static void ngx_http_sio_ws_fault(ngx_http_sio_ws_t *ws, int rc);
 static ngx_int_t ngx_http_sio_ws_chunk(ngx_http_sio_ws_t *ws,
     const sio_ws_chunk_t *chunk);
 static ngx_int_t ngx_http_sio_ws_control(ngx_http_sio_ws_t *ws,
@@ -130,16 +130,37 @@ ngx_http_sio_ws_input(ngx_http_sio_ws_t *ws, u_char *p, size_t n)
         }
 
         if (!ws->peer.closing) {
-            ngx_sio_stat(ws->peer.reader->zone, protocol_errors, 1);
-            ngx_sio_log_seldom(NGX_LOG_INFO, ws->connection->log,
-                               "socketio client sent a malformed %s, its "
-                               "connection is closed",
-                               rc == SIO_OK ? "packet" : "WebSocket frame");
-            ngx_sio_peer_close(&ws->peer, NGX_SIO_END_PROTOCOL);
+            ngx_http_sio_ws_fault(ws, rc);
         }
 
         return;
     }
+}
+
+
+/* What was read cannot be handled: the frame if rc says so, else its packet. */
+
+static void
+ngx_http_sio_ws_fault(ngx_http_sio_ws_t *ws, int rc)
+{
+    ngx_sio_end_t    why;
+    ngx_sio_peer_t  *peer;
+
+    peer = &ws->peer;
+
+    if (rc != SIO_OK) {
+        peer->fault = ws->reader.error == SIO_WS_TOO_BIG
+                      ? NGX_SIO_FAULT_SIZE : NGX_SIO_FAULT_PACKET;
+    }
+
+    why = ngx_sio_peer_fault(peer, ws->connection->log,
+                             rc == SIO_OK ? "packet" : "WebSocket frame");
+
+    if (peer->fault == NGX_SIO_FAULT_SIZE) {
+        ws->reader.error = SIO_WS_TOO_BIG;
+    }
+
+    ngx_sio_peer_close(peer, why);
 }
 
 

@@ -70,12 +70,12 @@ void ngx_http_sio_ws_limit(ngx_http_sio_ws_t *ws, ngx_msec_t wait);
 
 /*
  * Takes a chunk of a message, which is handled when it is whole; NGX_ERROR: the
- * client has broken the protocol, or there is no memory.
+ * peer's `fault` says why the client has to be closed.
  */
 ngx_int_t ngx_http_sio_ws_collect(ngx_http_sio_ws_t *ws,
     const sio_ws_chunk_t *chunk);
 
-/* Handles a whole message; NGX_ERROR: the client has broken the protocol. */
+/* Handles a whole message; NGX_ERROR as above. */
 ngx_int_t ngx_http_sio_ws_message(ngx_http_sio_ws_t *ws, ngx_uint_t text,
     sio_span_t data);
 

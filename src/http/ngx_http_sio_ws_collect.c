@@ -13,6 +13,8 @@ static ngx_int_t ngx_http_sio_ws_append(ngx_http_sio_ws_t *ws,
     sio_span_t data);
 static ngx_int_t ngx_http_sio_ws_inflate(ngx_http_sio_ws_t *ws,
     ngx_uint_t text, sio_span_t data);
+static ngx_int_t ngx_http_sio_ws_not_inflated(ngx_http_sio_ws_t *ws,
+    uint16_t code);
 
 
 /* A message in a single piece is not copied. */
@@ -67,7 +69,7 @@ ngx_http_sio_ws_append(ngx_http_sio_ws_t *ws, sio_span_t data)
 
         p = realloc(ws->message, size);
         if (p == NULL) {
-            return NGX_ERROR;
+            return ngx_sio_peer_starved(&ws->peer);
         }
 
         ws->message = p;
@@ -105,11 +107,34 @@ ngx_http_sio_ws_inflate(ngx_http_sio_ws_t *ws, ngx_uint_t text,
         rc = ngx_http_sio_ws_message(ws, text, message);
 
     } else {
-        ws->reader.error = code;
-        rc = NGX_ERROR;
+        rc = ngx_http_sio_ws_not_inflated(ws, code);
     }
 
     ngx_sio_decompressed();
 
     return rc;
+}
+
+
+static ngx_int_t
+ngx_http_sio_ws_not_inflated(ngx_http_sio_ws_t *ws, uint16_t code)
+{
+    ws->reader.error = code;
+
+    switch (code) {
+
+    case SIO_WS_TRY_LATER:
+        ws->peer.fault = NGX_SIO_FAULT_MEMORY;
+        break;
+
+    case SIO_WS_TOO_BIG:
+        ws->peer.fault = NGX_SIO_FAULT_SIZE;
+        break;
+
+    default:
+        ws->peer.fault = NGX_SIO_FAULT_PACKET;
+        break;
+    }
+
+    return NGX_ERROR;
 }

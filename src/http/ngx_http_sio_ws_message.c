@@ -40,6 +40,7 @@ ngx_http_sio_ws_message(ngx_http_sio_ws_t *ws, ngx_uint_t text,
     sio_eio_packet_t  packet;
 
     ngx_sio_stat(ws->peer.reader->zone, packets_in, 1);
+    ws->peer.fault = NGX_SIO_FAULT_PACKET;
 
     if (ws->peer.kind == NGX_SIO_PEER_PROBE) {
         return text ? ngx_http_sio_ws_probe(ws, data) : NGX_ERROR;

@@ -8,7 +8,8 @@ import { after, before, describe, test } from 'node:test';
 
 import { client, closeAll, connect, connected, once } from '../lib/client.mjs';
 import { startNginx, testConfig } from '../lib/nginx.mjs';
-import { Polling, WebSocketRaw, request } from '../lib/raw.mjs';
+import { Polling, WebSocketRaw, encodePayload, request }
+    from '../lib/raw.mjs';
 
 
 function run(name, location, body) {
@@ -131,6 +132,70 @@ run('websocket only', 'socketio_transports websocket;', (nginx) => {
         assert.match(err.message, /xhr poll error/);
     });
 });
+
+
+/* What is more than 100 bytes. */
+const TOO_LARGE = {
+    'a POST': async (url) => {
+        const session = await Polling.open(url);
+
+        assert.equal((await session.post('x'.repeat(101))).status, 413);
+    },
+    'a POST in chunks': async (url) => {
+        const session = await Polling.open(url);
+        const res = await session.post('x'.repeat(101), {
+            headers: { 'Transfer-Encoding': 'chunked' },
+        });
+
+        assert.equal(res.status, 413);
+    },
+    'an attachment in a POST of its own': async (url) => {
+        const session = await Polling.open(url);
+
+        await session.connect();
+        await session.send(EVENT);
+        assert.equal((await session.post(encodePayload([Buffer.alloc(70)])))
+                     .status, 400);
+    },
+    'a message': async (url) => {
+        const ws = await WebSocketRaw.open(url);
+
+        await ws.send('x'.repeat(101));
+        await ws.assertEnds(1009);
+    },
+    'a compressed message': async (url) => {
+        const ws = await WebSocketRaw.open(url, { deflate: true });
+
+        assert.ok(ws.deflates);
+        await ws.send('x'.repeat(5000));
+        await ws.assertEnds(1009);
+    },
+    'an event with its attachment': async (url) => {
+        const ws = await WebSocketRaw.open(url);
+
+        await ws.connect();
+        await ws.send(EVENT, Buffer.alloc(70));
+        await ws.assertEnds(1009);
+    },
+};
+
+const TOLD = /\[info\].* sent more than socketio_max_payload in one message/;
+const EVENT = '451-["e",{"_placeholder":true,"num":0}]';
+
+for (const [name, send] of Object.entries(TOO_LARGE)) {
+    run(`${name}, over socketio_max_payload`,
+        'socketio_max_payload 100; socketio_compression on;', (nginx) => {
+        test('is not called malformed', async () => {
+            await send(nginx().url);
+
+            const { counters } = await nginx().status();
+
+            assert.equal(counters.protocol_errors, 0);
+            assert.match(nginx().logs(), TOLD);
+            assert.ok(!nginx().logs().includes('malformed'));
+        });
+    });
+}
 
 
 run('socketio_max_payload 100', 'socketio_max_payload 100;', (nginx) => {
