@@ -109,7 +109,13 @@ ngx_sio_peer_close(ngx_sio_peer_t *peer, ngx_sio_end_t why)
     }
 
     ngx_sio_peer_leave(peer);
+    ngx_sio_peer_doom(peer, why);
+}
 
+
+void
+ngx_sio_peer_doom(ngx_sio_peer_t *peer, ngx_sio_end_t why)
+{
     peer->why = why;
     peer->ending = 1;
     ngx_queue_insert_tail(&peer->reader->closing, &peer->turn);

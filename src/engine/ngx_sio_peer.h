@@ -105,6 +105,9 @@ void ngx_sio_peer_forget(ngx_sio_peer_t *peer);
 /* Ends a peer: it leaves at once, its transport ends in an event of its own. */
 void ngx_sio_peer_close(ngx_sio_peer_t *peer, ngx_sio_end_t why);
 
+/* The second half of that: for a peer that has left already. */
+void ngx_sio_peer_doom(ngx_sio_peer_t *peer, ngx_sio_end_t why);
+
 /* Sends a frame.  Who has too much waiting loses droppable ones, then ends. */
 void ngx_sio_peer_queue(ngx_sio_peer_t *peer, ngx_sio_frame_t *frame);
 

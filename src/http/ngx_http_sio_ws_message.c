@@ -145,8 +145,15 @@ ngx_http_sio_ws_upgrade(ngx_http_sio_ws_t *ws)
 
     /* from here the session is this peer's, and ends with it */
 
-    if (ngx_sio_peer_init(peer, NGX_SIO_PEER_WEBSOCKET) != NGX_OK
-        || ngx_sio_dispatch_load(peer) != NGX_OK
+    if (ngx_sio_peer_init(peer, NGX_SIO_PEER_WEBSOCKET) != NGX_OK) {
+        peer->kind = NGX_SIO_PEER_WEBSOCKET;
+        peer->fault = NGX_SIO_FAULT_MEMORY;
+        ngx_sio_peer_doom(peer, ngx_sio_peer_fault(peer, ws->connection->log,
+                                                   "packet"));
+        return NGX_OK;
+    }
+
+    if (ngx_sio_dispatch_load(peer) != NGX_OK
         || ngx_http_sio_ws_listen(ws, &replay) != NGX_OK)
     {
         return NGX_ERROR;
@@ -213,12 +220,14 @@ ngx_http_sio_ws_resume(ngx_http_sio_ws_t *ws, const ngx_sio_upgrade_t *upgrade)
     at = at > now ? at - now : 1;
     at = ngx_align(at, NGX_HTTP_SIO_WS_ROUND);
 
-    if (upgrade->ping_sent) {
-        (void) ngx_sio_deadline_set(&ws->peer.deadline, at,
-                                    ngx_http_sio_ws_pong_missing);
-
-    } else {
+    if (!upgrade->ping_sent) {
         ngx_http_sio_ws_heartbeat(ws, at);
+
+    } else if (ngx_sio_deadline_set(&ws->peer.deadline, at,
+                                    ngx_http_sio_ws_pong_missing)
+               != NGX_OK)
+    {
+        ngx_sio_peer_close(&ws->peer, NGX_SIO_END_SLOW);
     }
 
     ws->peer.connected = upgrade->connected;
@@ -283,7 +292,11 @@ ngx_http_sio_ws_pong_missing(ngx_sio_deadline_t *deadline)
 void
 ngx_http_sio_ws_limit(ngx_http_sio_ws_t *ws, ngx_msec_t wait)
 {
-    (void) ngx_sio_deadline_set(&ws->limit, wait, ngx_http_sio_ws_limited);
+    if (ngx_sio_deadline_set(&ws->limit, wait, ngx_http_sio_ws_limited)
+        != NGX_OK)
+    {
+        ngx_sio_peer_close(&ws->peer, NGX_SIO_END_SLOW);
+    }
 }
 
 

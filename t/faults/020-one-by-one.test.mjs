@@ -7,7 +7,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { startNginx, until } from '../lib/nginx.mjs';
-import { OP, Polling, WebSocketRaw } from '../lib/raw.mjs';
+import { OP, Polling, WebSocketRaw, upgrade } from '../lib/raw.mjs';
 
 
 /* From bound bytes on all allocations fail, once body() resumes the faults. */
@@ -30,6 +30,16 @@ function check(name, bound, location, body) {
 }
 
 
+async function probe(session) {
+    const ws = await WebSocketRaw.open(session.base, { sid: session.sid });
+
+    await ws.send('2probe');
+    assert.equal(await ws.recv(), '3probe');
+
+    return ws;
+}
+
+
 /* The client was closed because of us, and nothing else was wrong. */
 async function starved(nginx) {
     const { counters } = await nginx.status();
@@ -45,6 +55,73 @@ async function empty(nginx) {
     await until(async () => (await nginx.status()).memory.sessions.used === 0,
                 'no session is left');
 }
+
+
+/* A page of the worker's table of WebSockets, the first one. */
+check('an upgrade that finds no memory ends its session', 4096, '',
+      async (nginx) => {
+    const session = await Polling.open(nginx.url);
+
+    await session.connect();
+
+    const ws = await probe(session);
+
+    nginx.faults.resume();
+    await ws.send('5');
+    assert.equal(await ws.end(), 1013);
+    nginx.faults.stop();
+    await session.assertGone();
+    await starved(nginx);
+    await empty(nginx);
+});
+
+
+/*
+ * A new duration takes a clock.  The one of the limit is there where it lasts
+ * as long as the one of the upgrade; what is left of 1000s is rounded to
+ * another one.
+ */
+const CLOCK = 120;
+
+check('an upgrade that finds none for its missing pong', CLOCK,
+      `socketio_ping_interval 300ms; socketio_ping_timeout 1000s;
+       socketio_connect_timeout 10s; socketio_upgrade_timeout 10s;`,
+      async (nginx) => {
+    const other = await WebSocketRaw.open(nginx.url);
+    const session = await Polling.open(nginx.url);
+
+    assert.deepEqual(await session.poll(), ['2']);
+
+    const ws = await probe(session);
+
+    nginx.faults.resume();
+    await ws.send('5');
+    assert.equal(await ws.end(), 1013);
+    nginx.faults.stop();
+    await session.assertGone();
+    other.close();
+});
+
+
+check('an upgrade that finds none for its limit', CLOCK,
+      `socketio_ping_interval 12800ms; socketio_upgrade_timeout 12800ms;
+       socketio_connect_timeout 20s;`,
+      async (nginx) => {
+    const first = await Polling.open(nginx.url);
+
+    await first.connect();
+
+    const other = await upgrade(first);
+    const session = await Polling.open(nginx.url);
+    const ws = await probe(session);
+
+    nginx.faults.resume();
+    await ws.send('5');
+    assert.equal(await ws.end(), 1013);
+    nginx.faults.stop();
+    await session.assertGone();
+    other.close();
+});
 
 
 /* The body is put together in memory that the first event has left there. */
