@@ -11,6 +11,7 @@
 
 
 #define NGX_SIO_OUTBOX_CALLS  32        /* of this worker, at the same time */
+#define NGX_SIO_OUTBOX_TAKEN  32        /* of one turn of the event loop */
 
 
 static void ngx_sio_outbox_handler(ngx_event_t *ev);
@@ -58,18 +59,29 @@ ngx_sio_outbox_handler(ngx_event_t *ev)
 }
 
 
-/* A worker that leaves has others do it, and is gone the sooner. */
+/*
+ * A worker that leaves has others do it, and is gone the sooner.  Notices that
+ * no call is made of may be as many as there are sockets, after a reload.
+ */
 
 void
 ngx_sio_outbox_look(ngx_sio_zone_t *zone)
 {
+    ngx_uint_t       n;
     ngx_sio_ref_t    socket;
     ngx_sio_call_t  *call;
 
-    while (ngx_sio_outbox_n < NGX_SIO_OUTBOX_CALLS
-           && !ngx_exiting
-           && ngx_sio_notice_take(zone, &socket) == NGX_OK)
-    {
+    for (n = 0; ngx_sio_outbox_n < NGX_SIO_OUTBOX_CALLS && !ngx_exiting; n++) {
+
+        if (n == NGX_SIO_OUTBOX_TAKEN) {
+            ngx_post_event(zone->outbox, &ngx_posted_next_events);
+            return;
+        }
+
+        if (ngx_sio_notice_take(zone, &socket) != NGX_OK) {
+            return;
+        }
+
         call = ngx_sio_outbox_call(zone, socket);
 
         if (call == NULL) {
