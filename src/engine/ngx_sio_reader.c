@@ -13,6 +13,7 @@
 
 #define NGX_SIO_DRAIN_RECORDS  256      /* of one turn of the event loop */
 #define NGX_SIO_FLUSH_PEERS    1024     /* likewise */
+#define NGX_SIO_ANSWER_POLLS   256      /* likewise; each is a whole request */
 
 
 static void ngx_sio_reader_tell(ngx_sio_reader_t *reader);
@@ -33,7 +34,7 @@ static void ngx_sio_reader_starved(ngx_sio_reader_t *reader);
 static void ngx_sio_reader_overrun(ngx_sio_reader_t *reader);
 static void ngx_sio_reader_turn(ngx_event_t *ev);
 static ngx_uint_t ngx_sio_reader_flush(ngx_sio_reader_t *reader);
-static void ngx_sio_reader_answer(ngx_sio_reader_t *reader);
+static ngx_uint_t ngx_sio_reader_answer(ngx_sio_reader_t *reader);
 static void ngx_sio_reader_bury(ngx_sio_reader_t *reader);
 
 
@@ -441,6 +442,7 @@ ngx_sio_reader_post(ngx_sio_reader_t *reader)
 static void
 ngx_sio_reader_turn(ngx_event_t *ev)
 {
+    ngx_uint_t         more;
     ngx_sio_reader_t  *reader;
 
     reader = ev->data;
@@ -448,10 +450,10 @@ ngx_sio_reader_turn(ngx_event_t *ev)
     ngx_sio_reader_drain(reader);
     ngx_sio_lag_turn(reader);
 
-    if (ngx_sio_reader_flush(reader)
-        || reader->turn.posted
-        || !ngx_queue_empty(&reader->lagging))
-    {
+    more = ngx_sio_reader_flush(reader);
+    more |= ngx_sio_reader_answer(reader);
+
+    if (more || reader->turn.posted || !ngx_queue_empty(&reader->lagging)) {
 
         /* the rest after other events have had their turn */
 
@@ -462,7 +464,6 @@ ngx_sio_reader_turn(ngx_event_t *ev)
         ngx_post_event(&reader->turn, &ngx_posted_next_events);
     }
 
-    ngx_sio_reader_answer(reader);
     ngx_sio_reader_bury(reader);
 }
 
@@ -495,24 +496,26 @@ ngx_sio_reader_flush(ngx_sio_reader_t *reader)
 }
 
 
-static void
+/* The same for parked GETs; the rest stays in front. */
+
+static ngx_uint_t
 ngx_sio_reader_answer(ngx_sio_reader_t *reader)
 {
-    ngx_uint_t       noop;
-    ngx_queue_t     *q, ready;
+    ngx_uint_t       n, noop;
+    ngx_queue_t     *q, last;
     ngx_sio_peer_t  *peer;
 
     /* a poll that stays parked may become ready again: in the next turn */
 
-    ngx_queue_init(&ready);
+    ngx_queue_insert_tail(&reader->ready, &last);
 
-    if (!ngx_queue_empty(&reader->ready)) {
-        ngx_queue_add(&ready, &reader->ready);
-        ngx_queue_init(&reader->ready);
-    }
+    for (n = 0; n < NGX_SIO_ANSWER_POLLS; n++) {
+        q = ngx_queue_head(&reader->ready);
 
-    while (!ngx_queue_empty(&ready)) {
-        q = ngx_queue_head(&ready);
+        if (q == &last) {
+            break;
+        }
+
         peer = ngx_queue_data(q, ngx_sio_peer_t, turn);
 
         ngx_queue_remove(q);
@@ -523,6 +526,10 @@ ngx_sio_reader_answer(ngx_sio_reader_t *reader)
 
         peer->transport->ready(peer, noop);
     }
+
+    ngx_queue_remove(&last);
+
+    return !ngx_queue_empty(&reader->ready);
 }
 
 

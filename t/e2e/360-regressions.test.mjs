@@ -72,6 +72,9 @@ function suite() {
         server: `set $some "${'x'.repeat(4000)}"; ${LONG}`,
         listen: ({ port }) => `127.0.0.1:${port} sndbuf=4k`,
     }, unreadHandshake);
+    check('more GETs to answer than two turns do', {
+        location: ROOMS, connections: 2048,
+    }, manyAnswers);
     check('connecting again and again without a poll', { location: ROOMS },
           manySockets);
     check('refused joins leave nothing behind', { location: ROOMS },
@@ -304,6 +307,31 @@ async function unreadHandshake(nginx) {
     await late.closed;
     await ws.connect();
     ws.close();
+}
+
+
+/* Nothing else happens that would wake the worker for the rest. */
+async function manyAnswers(nginx) {
+    const sessions = [];
+
+    const open = async () => {
+        const session = await Polling.open(nginx.url);
+
+        await session.connect();
+        sessions.push(session);
+    };
+
+    for (let i = 0; i < 12; i++) {
+        await Promise.all(Array.from({ length: 50 }, open));
+    }
+
+    const parked = await Promise.all(sessions.map((each) => each.park()));
+
+    await nginx.publish({ event: 'e' });
+
+    for (const each of parked) {
+        assert.equal((await each.parked).body, '42["e"]');
+    }
 }
 
 
