@@ -57,8 +57,8 @@ typedef struct {
 /* How a call travels. */
 typedef struct {
     /*
-     * Sends call->body, or NGX_ERROR without memory; else ngx_sio_call_end() is
-     * called some time later, never from within this.
+     * Sends call->body, or NGX_ERROR without memory; else, some time later and
+     * never from within this, ngx_sio_forward_end() is called.
      */
     ngx_int_t  (*start)(ngx_sio_call_t *call);
 } ngx_sio_call_backend_t;

@@ -31,7 +31,7 @@ typedef struct ngx_sio_lag_s       ngx_sio_lag_t;
 #define NGX_SIO_PEER_POST       3       /* a POST that is being handled */
 
 
-/* What the engine asks of a transport; none of these frees the peer inline. */
+/* What the engine asks of a transport. */
 typedef struct {
     /* send what is queued; may close the peer, must not queue or join */
     void  (*flush)(ngx_sio_peer_t *peer);
@@ -39,7 +39,10 @@ typedef struct {
     /* end and free the peer, which nothing refers to any more */
     void  (*end)(ngx_sio_peer_t *peer, ngx_sio_end_t why);
 
-    /* a parked GET: there may be something to answer with; noop: answer */
+    /*
+     * A parked GET: there may be something to answer with; noop: answer.  Who
+     * is answered has left, and may be freed.
+     */
     void  (*ready)(ngx_sio_peer_t *peer, ngx_uint_t noop);
 } ngx_sio_transport_t;
 

@@ -27,7 +27,7 @@ static ngx_int_t ngx_http_sio_post_create(ngx_http_request_t *r,
     ngx_sio_post_t *post);
 static ngx_int_t ngx_http_sio_post_begin(ngx_http_request_t *r,
     const ngx_http_sio_args_t *args, ngx_sio_post_t *post);
-static ngx_uint_t ngx_http_sio_post_refused(ngx_http_request_t *r,
+static ngx_int_t ngx_http_sio_post_refused(ngx_http_request_t *r,
     ngx_uint_t *ok);
 static void ngx_http_sio_post_body(ngx_http_request_t *r);
 static ngx_int_t ngx_http_sio_post_handle(ngx_http_sio_post_t *p);
@@ -111,7 +111,7 @@ ngx_http_sio_post_begin(ngx_http_request_t *r, const ngx_http_sio_args_t *args,
 
 /* What is wrong with a body before it is read; ok: the session may go on. */
 
-static ngx_uint_t
+static ngx_int_t
 ngx_http_sio_post_refused(ngx_http_request_t *r, ngx_uint_t *ok)
 {
     ngx_str_t                *type;

@@ -50,7 +50,7 @@ extern const ngx_sio_transport_t  ngx_http_sio_ws_transport;
 void ngx_http_sio_ws_read(ngx_event_t *rev);
 void ngx_http_sio_ws_write(ngx_event_t *wev);
 
-/* Takes bytes that came with the handshake; they may be changed. */
+/* Takes bytes that have come, which it may change; may close the peer. */
 void ngx_http_sio_ws_input(ngx_http_sio_ws_t *ws, u_char *p, size_t n);
 
 /* Sends what is queued, until the kernel takes no more; may close the peer. */

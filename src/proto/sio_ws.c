@@ -145,21 +145,6 @@ sio_ws_head_size(uint64_t length)
 }
 
 
-size_t
-sio_ws_write_close(uint8_t *dst, uint16_t code)
-{
-    if (code == 0) {
-        return sio_ws_write_head(dst, SIO_WS_CLOSE, 0);
-    }
-
-    (void) sio_ws_write_head(dst, SIO_WS_CLOSE, 2);
-    dst[2] = code >> 8;
-    dst[3] = code & 0xff;
-
-    return 4;
-}
-
-
 uint16_t
 sio_ws_close_code(sio_span_t payload)
 {

@@ -27,7 +27,6 @@
 #define SIO_WS_CONTROL_MAX  125 /* bytes of a control frame's payload */
 
 /* Close codes, RFC 6455 section 7.4.1. */
-#define SIO_WS_NORMAL       1000
 #define SIO_WS_PROTOCOL     1002
 #define SIO_WS_BAD_DATA     1007
 #define SIO_WS_TOO_BIG      1009
@@ -96,12 +95,6 @@ size_t sio_ws_read_head(const uint8_t *p, uint8_t *first, uint64_t *length);
 
 /* The number of bytes that sio_ws_write_head() will write. */
 size_t sio_ws_head_size(uint64_t length);
-
-/*
- * Writes a whole close frame (4 bytes) with a code, or an empty one (2 bytes)
- * when code is 0.  Returns the number of bytes written.
- */
-size_t sio_ws_write_close(uint8_t *dst, uint16_t code);
 
 /*
  * The code of a close frame's payload, 1005 when it is empty; 0 when the

@@ -454,23 +454,12 @@ test_write_head(uint64_t length, const char *want, size_t n)
 static void
 test_write(void)
 {
-    uint8_t  *dst;
-
     test_write_head(0, "\x81\x00", 2);
     test_write_head(125, "\x81\x7d", 2);
     test_write_head(126, "\x81\x7e\x00\x7e", 4);
     test_write_head(65535, "\x81\x7e\xff\xff", 4);
     test_write_head(65536, "\x81\x7f\0\0\0\0\0\x01\0\0", 10);
     test_write_head(0x0102030405060708, "\x81\x7f\1\2\3\4\5\6\7\x08", 10);
-
-    dst = guard_alloc(4);
-    is_bytes(dst, sio_ws_write_close(dst, SIO_WS_TOO_BIG), "\x88\x02\x03\xf1",
-             4, "close 1009");
-    guard_free(dst, 4);
-
-    dst = guard_alloc(2);
-    is_bytes(dst, sio_ws_write_close(dst, 0), "\x88\x00", 2, "close");
-    guard_free(dst, 2);
 }
 
 
