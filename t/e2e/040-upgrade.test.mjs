@@ -8,6 +8,7 @@ import { once } from 'node:events';
 import net from 'node:net';
 import { after, before, describe, test } from 'node:test';
 
+import { REORDERS } from '../lib/faults.mjs';
 import { startNginx } from '../lib/nginx.mjs';
 import { OP, Polling, WebSocketRaw, frame, upgrade } from '../lib/raw.mjs';
 
@@ -382,12 +383,14 @@ function suite(workers) {
         });
     });
 
+    const skip = REORDERS && 'nginx says "100 Continue" whole or not at all';
+
     /*
      * What the POST does to rooms would be told to nobody who listens, and cells
      * that it frees would be heard on by the WebSocket.
      */
     for (const body of ['42["leave","room:left"]', '41', '1', null]) {
-        test(`"5" while a POST of ${body} is in hand`, async () => {
+        test(`"5" while a POST of ${body} is in hand`, { skip }, async () => {
             const session = await open();
 
             await session.connect();
@@ -400,7 +403,16 @@ function suite(workers) {
             await ws.end();
             await post.finish();
 
-            if (body === null || body === '1') {
+            if (body === null) {
+                /* a GET may be there before the worker sees the break */
+                const res = await session.get();
+
+                assert.ok(res.status === 400 || res.body === '1', res.body);
+                await session.assertGone();
+                return;
+            }
+
+            if (body === '1') {
                 await session.assertLeft();
                 return;
             }
