@@ -1,7 +1,7 @@
 
 /*
- * Connects, writes, reads, and comes back after a failure, each time a little
- * later.  Knows nothing of what the commands are for.
+ * Connects, reads, and comes back after a failure, each time a little later.
+ * Knows nothing of what the commands are for.
  */
 
 #include "ngx_sio_redis_internal.h"
@@ -12,7 +12,6 @@
 #define NGX_SIO_REDIS_STABLE    3000        /* ms: then all is forgotten */
 #define NGX_SIO_REDIS_FEED      4096        /* bytes for hiredis at a time */
 #define NGX_SIO_REDIS_IN        (64 * 1024 * 1024)  /* bytes of one reply */
-#define NGX_SIO_REDIS_KEEP      262144      /* bytes that a buffer keeps */
 #define NGX_SIO_REDIS_READS     8           /* in one turn of the event loop */
 
 
@@ -52,8 +51,9 @@ ngx_sio_redis_open(ngx_sio_redis_t *redis)
 ngx_uint_t
 ngx_sio_redis_usable(const ngx_sio_redis_t *redis)
 {
-    return redis->state == NGX_SIO_REDIS_READY
-           || redis->state == NGX_SIO_REDIS_CONNECTING;
+    return redis->broken == NULL
+           && (redis->state == NGX_SIO_REDIS_READY
+               || redis->state == NGX_SIO_REDIS_CONNECTING);
 }
 
 
@@ -168,93 +168,6 @@ ngx_sio_redis_ready(ngx_sio_redis_t *redis)
 
     if (redis->c && redis->changed) {
         redis->changed(redis);
-    }
-}
-
-
-ngx_int_t
-ngx_sio_redis_command(ngx_sio_redis_t *redis, ngx_uint_t argc,
-    const sio_span_t *argv, const ngx_sio_redis_wait_t *wait)
-{
-    ngx_int_t  rc;
-
-    if (!ngx_sio_redis_usable(redis)) {
-        return NGX_DECLINED;
-    }
-
-    if (redis->message == NULL
-        && ngx_sio_redis_await(redis, wait) != NGX_OK)
-    {
-        return NGX_DECLINED;
-    }
-
-    rc = ngx_sio_redis_put(&redis->out, argc, argv);
-
-    if (rc != NGX_OK) {
-        redis->nwaits -= redis->message == NULL;
-        return rc;
-    }
-
-    if (redis->state == NGX_SIO_REDIS_READY) {
-
-        if (redis->nwaits == 1) {
-            ngx_add_timer(&redis->timer, NGX_SIO_REDIS_TIMEOUT);
-        }
-
-        /*
-         * The first command of a turn of the event loop is written at once, so
-         * that it is on its way before its publisher is answered and turns to
-         * another worker; the others are written together.
-         */
-
-        if (!redis->c->write->posted) {
-            ngx_post_event(redis->c->write, &ngx_posted_events);
-            ngx_sio_redis_flush(redis);
-        }
-    }
-
-    return NGX_OK;
-}
-
-
-void
-ngx_sio_redis_flush(ngx_sio_redis_t *redis)
-{
-    ssize_t               n;
-    ngx_sio_redis_buf_t  *buf;
-
-    if (!redis->c->write->ready) {
-        return;
-    }
-
-    buf = redis->state == NGX_SIO_REDIS_READY ? &redis->out : &redis->hello;
-
-    for ( /* void */ ; buf->at < buf->n; buf->at += n) {
-        n = redis->c->send(redis->c, buf->p + buf->at, buf->n - buf->at);
-
-        if (n == NGX_AGAIN) {
-            break;
-        }
-
-        if (n <= 0) {
-            ngx_sio_redis_fail(redis, "the connection broke");
-            return;
-        }
-    }
-
-    if (buf->at == buf->n) {
-        buf->at = 0;
-        buf->n = 0;
-
-        /* a burst does not make it large for good */
-
-        if (buf->size > NGX_SIO_REDIS_KEEP) {
-            ngx_sio_redis_buf_free(buf);
-        }
-    }
-
-    if (ngx_handle_write_event(redis->c->write, 0) != NGX_OK) {
-        ngx_sio_redis_fail(redis, "cannot wait for it");
     }
 }
 
@@ -517,7 +430,7 @@ void
 ngx_sio_redis_close(ngx_sio_redis_t *redis)
 {
     if (redis->state == NGX_SIO_REDIS_READY) {
-        ngx_sio_redis_flush(redis);
+        (void) ngx_sio_redis_write(redis);
     }
 
     ngx_sio_redis_shut(redis);
@@ -546,6 +459,7 @@ ngx_sio_redis_shut(ngx_sio_redis_t *redis)
 
     redis->state = NGX_SIO_REDIS_IDLE;
     redis->paused = 0;
+    redis->broken = NULL;
 
     ngx_sio_redis_resolve_stop(redis);
 

@@ -78,6 +78,8 @@ struct ngx_sio_redis_s {
     ngx_sio_redis_state_t        state;
     ngx_connection_t            *c;
     redisReader                 *reader;
+    const char                  *broken;    /* why a write failed: it is to
+                                               be closed in this turn */
     ngx_uint_t                   taking;    /* a reply */
     ngx_uint_t                   paused;    /* takes no messages */
     ngx_uint_t                   step;      /* of the greeting */
@@ -120,7 +122,8 @@ void ngx_sio_redis_back(ngx_sio_redis_t *redis);
 /*
  * Queues a command of at most NGX_SIO_REDIS_ARGS words.  Returns NGX_OK, or
  * NGX_DECLINED when the connection is away, or too much waits.  Nothing is
- * written before the server has proved to be Redis.
+ * written before the server has proved to be Redis.  Calls no handler: that the
+ * connection breaks is told later in this turn of the event loop.
  */
 ngx_int_t ngx_sio_redis_command(ngx_sio_redis_t *redis, ngx_uint_t argc,
     const sio_span_t *argv, const ngx_sio_redis_wait_t *wait);

@@ -46,7 +46,13 @@ void ngx_sio_redis_connected(ngx_sio_redis_t *redis);
 /* The greeting is over: commands that wait are written. */
 void ngx_sio_redis_ready(ngx_sio_redis_t *redis);
 
-/* Writes what can be written now; may close the connection. */
+/*
+ * Writes what can be written now to a connection that there is.  Returns why it
+ * failed, or NULL; closes nothing.
+ */
+const char *ngx_sio_redis_write(ngx_sio_redis_t *redis);
+
+/* The same, but a failure ends in ngx_sio_redis_fail(). */
 void ngx_sio_redis_flush(ngx_sio_redis_t *redis);
 
 /*
@@ -61,10 +67,6 @@ redisReader *ngx_sio_redis_reply_reader(ngx_sio_redis_replies_t *replies);
 
 /* Frees what the reader has made. */
 void ngx_sio_redis_reply_reset(ngx_sio_redis_replies_t *replies);
-
-/* Notes that a reply is to come.  NGX_OK or NGX_DECLINED: too many are. */
-ngx_int_t ngx_sio_redis_await(ngx_sio_redis_t *redis,
-    const ngx_sio_redis_wait_t *wait);
 
 /* Tell the log that Redis is lost, or refuses a command, if it is news. */
 void ngx_sio_redis_log_lost(ngx_sio_redis_t *redis, const char *why);

@@ -1,0 +1,142 @@
+/*
+ * The connection by which a worker hears answers: it breaks while it is written
+ * to, confirms too late, or is taken for deaf.  Questions go on, and an event
+ * that wants acks reaches other nodes in any case, once.
+ */
+
+import assert from 'node:assert/strict';
+import { Agent } from 'node:http';
+import { describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { closeAll, connect, emitAck } from '../lib/client.mjs';
+import { PATIENCE, startNginx, until } from '../lib/nginx.mjs';
+import { Proxy } from '../lib/proxy.mjs';
+import { request } from '../lib/raw.mjs';
+import { NO_REDIS, heard, startNode, startRedis } from '../lib/redis.mjs';
+
+const ASK = 'socket.io-request#/#';
+const ANSWER = 'socket.io-response#/#';
+const BROKEN = /send\(\) failed \(32: Broken pipe\)/;
+
+
+/* Runs a test with a Redis, a proxy in front of it, and nginx with one worker. */
+function withAsker(name, body, { unix = false } = {}) {
+    test(name, { skip: NO_REDIS }, async () => {
+        const it = { redis: await startRedis(), proxy: new Proxy(),
+                     agent: new Agent({ keepAlive: true, maxSockets: 1 }) };
+
+        try {
+            await it.proxy.start(it.redis.port);
+            it.nginx = await startNginx({
+                location: `socketio_room *;
+                           socketio_namespace / { }
+                           socketio_namespace /quiet { }`,
+                http: `socketio_redis app ${unix ? `unix:${it.redis.sock}`
+                    : `redis://127.0.0.1:${it.proxy.port}`};`,
+            });
+            await heard(it.nginx);
+            it.client = await connect(it.nginx, { mode: 'websocket' });
+            await subscribed(it, ASK, 1);
+            await body(it);
+
+        } finally {
+            closeAll();
+            it.agent.destroy();
+            it.proxy.stop();
+            await it.node?.stop();
+            await it.nginx?.stop();
+            await it.redis.stop();
+        }
+    });
+}
+
+
+const subscribed = (it, channel, n) => until(() => it.redis.cli(
+    'pubsub', 'numsub', channel).endsWith(`\n${n}`), `${n} at ${channel}`);
+
+/* All by one connection to nginx; the promise has abort() and sent. */
+const ask = (it, operation, body) => request(
+    `${it.nginx.url}/socketio/${operation}`, {
+        method: 'POST', body: JSON.stringify(body), agent: it.agent,
+        headers: { 'content-type': 'application/json' },
+    });
+
+const fetch = async (it) => JSON.parse(
+    (await ask(it, 'fetchSockets', {})).body);
+
+/* The one client, and nothing that is missing. */
+function listed(it, { body }) {
+    const { sockets, ...more } = JSON.parse(body);
+
+    assert.deepEqual(sockets.map((s) => s.id), [it.client.id]);
+    assert.deepEqual(more, { ok: true });
+}
+
+const whole = async (it) => listed(it, await ask(it, 'fetchSockets', {}));
+
+const again = async (it) => {
+    await until(async () => !(await fetch(it)).cluster, 'it hears again');
+    await whole(it);
+};
+
+/* What the asker says to hear answers. */
+const hears = (data) => /\bSUBSCRIBE\b[^]*-response#/.test(
+    data.toString('latin1'));
+
+const lost = (it) => it.nginx.logs().split('\n')
+    .filter((line) => line.includes('asker lost Redis'));
+
+/* Redis closes the asker while nginx stands still, after something else. */
+async function closedBehind(it, before) {
+    const [pid] = it.nginx.workers();
+    const [, id] = /id=(\d+) addr=\S*redis\.sock.* psub=0 .*cmd=(un)?subscribe/
+        .exec(it.redis.cli('client', 'list'));
+
+    process.kill(pid, 'SIGSTOP');
+
+    try {
+        await before();
+        assert.equal(it.redis.cli('client', 'kill', 'id', id), '1');
+
+    } finally {
+        process.kill(pid, 'SIGCONT');
+    }
+}
+
+
+describe('a connection that breaks when it is written to', () => {
+    withAsker('a question begins', async (it) => {
+        await whole(it);
+
+        let second;
+
+        await closedBehind(it, async () => {
+            second = ask(it, 'fetchSockets', {});
+            await second.sent;
+        });
+        listed(it, await second);
+        assert.match(it.nginx.logs(), BROKEN);
+        await whole(it);
+    }, { unix: true });
+
+    withAsker('a question ends', async (it) => {
+        const sub = await it.redis.client();
+        let asked = 0;
+
+        await whole(it);
+        await sub.subscribe(ASK, () => { asked++; });
+
+        const open = ask(it, 'fetchSockets', {});
+
+        await until(() => asked === 1, 'it is asked');
+        await closedBehind(it, async () => {
+            open.abort();
+            await sleep(50);
+        });
+        await until(() => lost(it).length, 'it is lost');
+        assert.match(it.nginx.logs(), BROKEN);
+        await sub.unsubscribe(ASK);
+        await again(it);
+    }, { unix: true });
+});
