@@ -19,6 +19,8 @@
 static void ngx_sio_cluster_question_request(ngx_sio_cluster_question_t *q,
     ngx_sio_cluster_t *cl, sio_adapter_request_t *request);
 static void ngx_sio_cluster_question_send(ngx_sio_cluster_question_t *q);
+static ngx_int_t ngx_sio_cluster_question_publish(
+    ngx_sio_cluster_question_t *q);
 static void ngx_sio_cluster_question_count(ngx_sio_redis_t *redis,
     redisReply *reply, void *data);
 static void ngx_sio_cluster_question_fail(ngx_sio_cluster_question_t *q);
@@ -106,6 +108,8 @@ ngx_sio_cluster_question_emit(ngx_sio_cluster_question_t *q,
         return NGX_SIO_CLUSTER_REFUSED;
     }
 
+    q->event = 1;
+
     return ngx_sio_cluster_question_open(q, cl, emit->namespace, message);
 }
 
@@ -191,17 +195,11 @@ ngx_sio_cluster_question_send(ngx_sio_cluster_question_t *q)
 {
     u_char                name[NGX_SIO_CHANNEL_MAX];
     ngx_int_t             rc;
-    sio_span_t            argv[3], none, namespace;
+    sio_span_t            argv[3];
     ngx_sio_cluster_t    *cl;
     ngx_sio_redis_wait_t  wait;
 
     cl = q->cl;
-    q->sent = 1;
-
-    ngx_memzero(&none, sizeof(sio_span_t));
-
-    namespace.p = q->channel->namespace;
-    namespace.n = q->channel->len;
 
     argv[0] = sio_span("PUBSUB");
     argv[1] = sio_span("NUMSUB");
@@ -213,12 +211,25 @@ ngx_sio_cluster_question_send(ngx_sio_cluster_question_t *q)
 
     rc = ngx_sio_redis_command(&cl->publisher, 3, argv, &wait);
 
-    if (ngx_sio_cluster_send(cl, q->kind, namespace, none, q->message)
-        != NGX_OK
-        || rc != NGX_OK)
-    {
+    if (ngx_sio_cluster_question_publish(q) != NGX_OK || rc != NGX_OK) {
         ngx_sio_cluster_question_fail(q);
     }
+}
+
+
+static ngx_int_t
+ngx_sio_cluster_question_publish(ngx_sio_cluster_question_t *q)
+{
+    sio_span_t  none, namespace;
+
+    q->sent = 1;
+
+    ngx_memzero(&none, sizeof(sio_span_t));
+
+    namespace.p = q->channel->namespace;
+    namespace.n = q->channel->len;
+
+    return ngx_sio_cluster_send(q->cl, q->kind, namespace, none, q->message);
 }
 
 
@@ -298,6 +309,12 @@ ngx_sio_cluster_question_close(ngx_sio_cluster_question_t *q)
 
     if (cl == NULL) {
         return;
+    }
+
+    /* nobody waits for answers any more, but clients are to get the event */
+
+    if (q->event && !q->sent) {
+        (void) ngx_sio_cluster_question_publish(q);
     }
 
     q->cl = NULL;

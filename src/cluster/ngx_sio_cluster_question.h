@@ -48,6 +48,7 @@ struct ngx_sio_cluster_question_s {
     u_char                      id[NGX_SIO_QUESTION_ID_LEN];
     size_t                      id_len;
     ngx_msec_t                  since;
+    unsigned                    event:1;    /* is sent in any case */
     unsigned                    sent:1;
     unsigned                    counted:1;
     unsigned                    failed:1;   /* answers cannot be heard */

@@ -140,3 +140,52 @@ describe('a connection that breaks when it is written to', () => {
         await again(it);
     }, { unix: true });
 });
+
+
+describe('an event that wants acks, when answers cannot be heard yet', () => {
+    withAsker('reaches other nodes, once', async (it) => {
+        const got = [];
+
+        it.node = await startNode(it.redis);
+
+        const far = await connect(it.node, { mode: 'websocket' });
+
+        far.on('e', (n, ack) => { got.push(n); ack(n); });
+        it.proxy.up.map = (data, pair) => {
+            pair.asks ||= hears(data);
+
+            return data;
+        };
+        it.proxy.down.map = async (data, pair) => {
+            await sleep(pair.asks ? 200 : 0);
+
+            return data;
+        };
+        it.client.on('e', (n, ack) => ack(n));
+
+        const emit = (data, timeout) => ask(it, 'emit', {
+            event: 'e', data, ack: { timeout } });
+
+        /* the time is over */
+        const short = JSON.parse((await emit(1, 100)).body);
+
+        assert.deepEqual([short.responses, short.timedOut], [[1], true]);
+        await until(() => got.length === 1, 'the first');
+
+        /* who has asked is gone */
+        await subscribed(it, ANSWER, 1);
+
+        const gone = emit(2, PATIENCE);
+
+        await gone.sent;
+        await sleep(50);
+        gone.abort();
+        await until(() => got.length === 2, 'the second');
+        await subscribed(it, ANSWER, 1);
+
+        const long = JSON.parse((await emit(3, PATIENCE / 2)).body);
+
+        assert.deepEqual([long.responses, long.timedOut], [[3, 3], false]);
+        assert.deepEqual(got, [1, 2, 3]);
+    });
+});

@@ -49,7 +49,7 @@ class Line {
     async pump(from, to, pair) {
         try {
             for await (let data of from) {
-                data = this.map?.(data, pair) ?? data;
+                data = await this.map?.(data, pair) ?? data;
 
                 for (let at = 0; at < data.length && !to.destroyed; ) {
                     const part = data.subarray(at, at + (this.bytes
