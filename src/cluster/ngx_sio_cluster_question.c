@@ -12,6 +12,7 @@
 
 #define NGX_SIO_QUESTIONS        1000   /* of a worker at a time */
 #define NGX_SIO_QUESTION_HEAR    1000   /* ms, for answers to be heard */
+#define NGX_SIO_QUESTION_QUIET   1000   /* ms without a word, to ask for one */
 #define NGX_SIO_QUESTION_DEAF    2500   /* ms without anything at all */
 #define NGX_SIO_QUESTION_IDLE    30000  /* ms without a question */
 
@@ -24,6 +25,7 @@ static ngx_int_t ngx_sio_cluster_question_publish(
 static void ngx_sio_cluster_question_count(ngx_sio_redis_t *redis,
     redisReply *reply, void *data);
 static void ngx_sio_cluster_question_fail(ngx_sio_cluster_question_t *q);
+static void ngx_sio_cluster_question_probe(ngx_sio_cluster_question_t *q);
 static void ngx_sio_cluster_asker_changed(ngx_sio_redis_t *redis);
 static void ngx_sio_cluster_asker_heard(ngx_sio_redis_t *redis,
     redisReply *reply, void *data);
@@ -356,11 +358,7 @@ ngx_sio_cluster_questions_tick(ngx_sio_cluster_t *cl)
             ngx_sio_cluster_question_fail(q);
         }
 
-        /* the leader of this nginx would have answered */
-
-        deaf |= q->nodes && q->answered == 0
-                && ngx_current_msec - q->since > NGX_SIO_QUESTION_DEAF
-                && ngx_current_msec - cl->answered > NGX_SIO_QUESTION_DEAF;
+        ngx_sio_cluster_question_probe(q);
     }
 
     if (deaf && cl->asker.state == NGX_SIO_REDIS_READY) {
@@ -372,6 +370,36 @@ ngx_sio_cluster_questions_tick(ngx_sio_cluster_t *cl)
         && ngx_current_msec - cl->asked > NGX_SIO_QUESTION_IDLE)
     {
         ngx_sio_cluster_questions_exit(cl);
+    }
+}
+
+
+/*
+ * Nodes that say nothing, or an asker that hears nothing: the latter is deaf
+ * to Redis as well, which confirms a subscription although there is one.
+ */
+
+static void
+ngx_sio_cluster_question_probe(ngx_sio_cluster_question_t *q)
+{
+    ngx_msec_t          quiet;
+    ngx_sio_cluster_t  *cl;
+
+    cl = q->cl;
+    quiet = ngx_min(ngx_current_msec - q->since,
+                    ngx_current_msec - cl->answered);
+
+    if (q->nodes == 0 || q->answered || cl->owed || !q->channel->ready
+        || quiet <= NGX_SIO_QUESTION_QUIET)
+    {
+        return;
+    }
+
+    ngx_sio_cluster_channel_command(cl, q->channel, "SUBSCRIBE");
+
+    if (cl->owed) {
+        q->channel->ready = 0;
+        cl->answered = ngx_current_msec - quiet;
     }
 }
 

@@ -189,3 +189,53 @@ describe('an event that wants acks, when answers cannot be heard yet', () => {
         assert.deepEqual(got, [1, 2, 3]);
     });
 });
+
+
+describe('nothing is heard', () => {
+    withAsker('of a node that hangs: that node is missing', async (it) => {
+        const sub = await it.redis.client();
+
+        await sub.subscribe('socket.io-request#/quiet#', () => {});
+
+        const { cluster_failures: before } = (await it.nginx.status()).counters;
+        const { body } = await ask(it, 'fetchSockets', { namespace: '/quiet' });
+
+        assert.deepEqual(JSON.parse(body),
+                         { ok: true, sockets: [], missing: 1 });
+        assert.deepEqual(lost(it), []);
+        assert.equal((await it.nginx.status()).counters.cluster_failures,
+                     before);
+    });
+
+    withAsker('of anybody, in a channel that is in use', async (it) => {
+        const asking = [];
+        const sub = await it.redis.client();
+        let asked = 0;
+
+        it.proxy.up.map = (data, pair) => {
+            if (hears(data)) {
+                asking.push(pair);
+            }
+
+            return data;
+        };
+        it.proxy.down.map = (data, pair) => (pair.deaf ? Buffer.alloc(0)
+                                                       : data);
+        await sub.subscribe(ASK, () => { asked++; }, true);
+
+        const open = it.nginx.api('emit', {
+            event: 'x', rooms: 'none', ack: { timeout: PATIENCE - 500 } });
+
+        await until(() => asked, 'the first is asked');
+        await sleep(100);
+        asking.forEach((pair) => { pair.deaf = true; });
+
+        const answer = await fetch(it);
+
+        assert.equal(answer.missing, 2);
+        assert.match(lost(it).join(), /nothing is heard from it/);
+        await sub.unsubscribe(ASK);
+        assert.equal((await open).json.missingNodes, 1);
+        await again(it);
+    });
+});
