@@ -174,6 +174,7 @@ ngx_sio_cluster_ask_emit(ngx_sio_cluster_ask_t *a,
     emit.nrooms = b->rooms.n;
     emit.except = b->except.name;
     emit.nexcept = b->except.n;
+    emit.flags = b->plain ? NGX_SIO_PLAIN : 0;
     emit.most = NGX_SIO_CLUSTER_ASKED;
     emit.payload.text[0].p = head;
     emit.payload.text[0].n = sio_packet_write_head(head, packet.type,

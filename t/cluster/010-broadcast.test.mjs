@@ -11,7 +11,7 @@ import { Emitter } from '@socket.io/redis-emitter';
 
 import { closeAll, collect, connect, emitAck, once, waitAll }
     from '../lib/client.mjs';
-import { startNginx } from '../lib/nginx.mjs';
+import { startNginx, until } from '../lib/nginx.mjs';
 import { request } from '../lib/raw.mjs';
 import { NO_REDIS, heard, startNode, startRedis } from '../lib/redis.mjs';
 
@@ -243,10 +243,17 @@ describe('a cluster', { skip: NO_REDIS }, () => {
                                                      event: 'e', data: text });
 
         await waitAll(clients.map((c) => emitAck(c, 'join', 'dense')));
+        await until(() => it.redis.cli('pubsub', 'numsub',
+                                       'socket.io-request#/#').endsWith('3'),
+                    'both are asked for acks');
 
         for (const [publish, wanted] of [
             [() => io.to('dense').emit('e', text), [1, 1]],
             [() => io.to('dense').compress(false).emit('e', text), [0, 0]],
+            [() => io.to('dense').timeout(500).emit('e', text, () => {}),
+             [1, 1]],
+            [() => io.to('dense').compress(false).timeout(500)
+                .emit('e', text, () => {}), [0, 0]],
             [() => emitter.to('dense').compress(false).emit('e', text), [0, 0]],
             [() => api({}), [1, 1]],
             [() => api({ compress: false }), [0, 0]],
@@ -255,7 +262,8 @@ describe('a cluster', { skip: NO_REDIS }, () => {
             const all = clients.map((c) => once(c, 'e'));
 
             await publish();
-            assert.deepEqual(await waitAll(all), [[text], [text]]);
+            assert.deepEqual((await waitAll(all)).map(([got]) => got),
+                             [text, text]);
             assert.deepEqual((await compressions()).map((n, i) =>
                 n - before[i]), wanted, String(publish));
         }
