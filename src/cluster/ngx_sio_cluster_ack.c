@@ -7,11 +7,13 @@
 
 #include "ngx_sio_acks.h"
 #include "ngx_sio_cluster_job.h"
+#include "ngx_sio_seldom.h"
 #include "ngx_sio_select.h"
 
 
 #define NGX_SIO_CLUSTER_ASKED     10000     /* sockets of one question */
-#define NGX_SIO_CLUSTER_ASKS      100       /* questions at a time */
+#define NGX_SIO_CLUSTER_ASK       2048      /* bytes of one but for them */
+#define NGX_SIO_CLUSTER_ASKS      8388608   /* bytes of all questions */
 #define NGX_SIO_CLUSTER_ACK_TIME  60000     /* ms, at most and by default */
 
 
@@ -26,9 +28,13 @@ typedef struct {
     ngx_uint_t           n;
     ngx_uint_t           size;
     ngx_uint_t           left;
+    size_t               bytes;         /* of NGX_SIO_CLUSTER_ASKS */
 } ngx_sio_cluster_ask_t;
 
 
+static ngx_int_t ngx_sio_cluster_ask_begin(ngx_sio_cluster_t *cl,
+    sio_span_t namespace, const sio_adapter_request_t *request,
+    ngx_uint_t *n);
 static ngx_sio_cluster_ask_t *ngx_sio_cluster_ask_create(
     ngx_sio_cluster_t *cl, sio_span_t namespace,
     const sio_adapter_request_t *request);
@@ -45,22 +51,46 @@ static ngx_sio_ref_t *ngx_sio_cluster_ask_find(ngx_sio_cluster_ask_t *a,
 static void ngx_sio_cluster_ask_end(ngx_event_t *ev);
 
 
-static ngx_uint_t  ngx_sio_cluster_asks;
+static size_t  ngx_sio_cluster_asks;       /* bytes */
 
 
 ngx_int_t
 ngx_sio_cluster_ask(ngx_sio_cluster_t *cl, sio_span_t namespace,
     const sio_adapter_request_t *request, ngx_uint_t *n)
 {
+    *n = 0;
+
+    if (cl->zone->reader == NULL || ngx_exiting
+        || !sio_span_eq(request->broadcast.nsp, namespace))
+    {
+        return NGX_DECLINED;
+    }
+
+    if (ngx_sio_cluster_ask_begin(cl, namespace, request, n) == NGX_OK) {
+        return NGX_OK;
+    }
+
+    ngx_sio_stat(cl->zone, cluster_unasked, 1);
+
+    ngx_sio_log_seldom(NGX_LOG_WARN, ngx_cycle->log,
+                       "socketio awaits no acks of an event of another node: "
+                       "it is for more than %d clients of this one, or too "
+                       "many are awaited already", NGX_SIO_CLUSTER_ASKED);
+
+    return NGX_DECLINED;
+}
+
+
+static ngx_int_t
+ngx_sio_cluster_ask_begin(ngx_sio_cluster_t *cl, sio_span_t namespace,
+    const sio_adapter_request_t *request, ngx_uint_t *n)
+{
     ngx_msec_t              time;
     ngx_sio_cluster_ask_t  *a;
 
-    *n = 0;
+    /* room for some sockets as well */
 
-    if (ngx_sio_cluster_asks == NGX_SIO_CLUSTER_ASKS
-        || cl->zone->reader == NULL || ngx_exiting
-        || !sio_span_eq(request->broadcast.nsp, namespace))
-    {
+    if (ngx_sio_cluster_asks > NGX_SIO_CLUSTER_ASKS - 2 * NGX_SIO_CLUSTER_ASK) {
         return NGX_DECLINED;
     }
 
@@ -80,7 +110,8 @@ ngx_sio_cluster_ask(ngx_sio_cluster_t *cl, sio_span_t namespace,
         return NGX_DECLINED;
     }
 
-    ngx_sio_cluster_asks++;
+    a->bytes = NGX_SIO_CLUSTER_ASK;
+    ngx_sio_cluster_asks += a->bytes;
     ngx_add_timer(&a->event, time);
 
     if (ngx_sio_cluster_ask_emit(a, &request->broadcast) != NGX_OK) {
@@ -175,7 +206,9 @@ ngx_sio_cluster_ask_emit(ngx_sio_cluster_ask_t *a,
     emit.except = b->except.name;
     emit.nexcept = b->except.n;
     emit.flags = b->plain ? NGX_SIO_PLAIN : 0;
-    emit.most = NGX_SIO_CLUSTER_ASKED;
+    emit.most = (NGX_SIO_CLUSTER_ASKS - ngx_sio_cluster_asks)
+                / sizeof(ngx_sio_ref_t);
+    emit.most = ngx_min(emit.most, NGX_SIO_CLUSTER_ASKED);
     emit.payload.text[0].p = head;
     emit.payload.text[0].n = sio_packet_write_head(head, packet.type,
                                                    b->nattachments, b->nsp,
@@ -198,16 +231,20 @@ static ngx_int_t
 ngx_sio_cluster_ask_select(ngx_sio_cluster_ask_t *a,
     const ngx_sio_emit_t *emit)
 {
+    size_t            bytes;
     ngx_int_t         rc;
     ngx_sio_select_t  select;
 
-    a->asked = ngx_palloc(a->pool, emit->matched * sizeof(ngx_sio_ref_t));
+    bytes = emit->matched * sizeof(ngx_sio_ref_t);
+    a->asked = ngx_palloc(a->pool, bytes);
 
     if (a->asked == NULL) {
         return NGX_OK;
     }
 
     a->size = emit->matched;
+    a->bytes += bytes;
+    ngx_sio_cluster_asks += bytes;
 
     ngx_memzero(&select, sizeof(ngx_sio_select_t));
 
@@ -336,6 +373,6 @@ ngx_sio_cluster_ask_end(ngx_event_t *ev)
     }
 
     ngx_sio_ask_close(&a->ask);
-    ngx_sio_cluster_asks--;
+    ngx_sio_cluster_asks -= a->bytes;
     ngx_destroy_pool(a->pool);
 }

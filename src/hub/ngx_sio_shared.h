@@ -18,7 +18,7 @@
 #include "sio_ring.h"
 
 
-#define NGX_SIO_MAGIC  0x53494f40       /* changes with the layout */
+#define NGX_SIO_MAGIC  0x53494f41       /* changes with the layout */
 #define NGX_SIO_REVOKE_KEY  16          /* bytes of a digest */
 
 

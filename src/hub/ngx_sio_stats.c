@@ -69,6 +69,7 @@ const ngx_sio_stat_t  ngx_sio_stat_names[] = {
     NGX_SIO_STAT(cluster_received),
     NGX_SIO_STAT(cluster_skipped),
     NGX_SIO_STAT(cluster_refused),
+    NGX_SIO_STAT(cluster_unasked),
     NGX_SIO_STAT(cluster_failures),
     NGX_SIO_STAT(cluster_handovers),
     NGX_SIO_STAT(cluster_handovers_cut),

@@ -67,6 +67,7 @@ typedef struct {
     ngx_atomic_t   cluster_received;    /* messages of other nodes taken */
     ngx_atomic_t   cluster_skipped;     /* for rooms that nobody is in */
     ngx_atomic_t   cluster_refused;     /* malformed or too large */
+    ngx_atomic_t   cluster_unasked;     /* of other nodes, without acks */
     ngx_atomic_t   cluster_failures;    /* connections to Redis that failed */
     ngx_atomic_t   cluster_handovers;   /* of listening, nothing lost */
     ngx_atomic_t   cluster_handovers_cut;   /* likewise, with a gap maybe */

@@ -7,10 +7,11 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 
 import { Emitter } from '@socket.io/redis-emitter';
+import { encode } from 'notepack.io';
 
 import { closeAll, connect, emitAck, once, waitAll }
     from '../lib/client.mjs';
-import { startNginx, until } from '../lib/nginx.mjs';
+import { PATIENCE, startNginx, until } from '../lib/nginx.mjs';
 import { NO_REDIS, heard, startNode, startRedis } from '../lib/redis.mjs';
 
 
@@ -231,6 +232,62 @@ describe('requests', { skip: NO_REDIS }, () => {
 
         assert.equal((await far.timeout(2000).emitWithAck('q', 8)).x, 8);
         clients.forEach((c) => c.disconnect());
+    });
+
+    /* One answers, and one keeps questions open by his silence. */
+    const twoAt = async (nginx, room) => {
+        const clients = await waitAll([1, 2].map(() =>
+            connect(nginx, { mode: 'websocket' })));
+
+        await waitAll(clients.map((c) => emitAck(c, 'join', room)));
+        clients[0].on('q', (n, ack) => ack(n));
+
+        return clients;
+    };
+
+    const counters = async () => (await it.nginx[0].status()).counters;
+    const acks = (room, n) => new Promise((resolve) => {
+        it.node.io.to(room).timeout(2000)
+            .emit('q', n, (err, got) => resolve(got));
+    });
+
+    test('many broadcasts with acks, while one says nothing', async () => {
+        const clients = await twoAt(it.nginx[0], 'slow');
+        const all = await waitAll(Array.from({ length: 300 }, (_, n) =>
+            acks('slow', n)));
+
+        assert.deepEqual(all, all.map((_, n) => [n]));
+        assert.equal((await counters()).cluster_unasked, 0);
+        clients.forEach((c) => c.disconnect());
+    });
+
+    test('more of them than there is memory for', async () => {
+        const N = 5000;
+        const [one, silent] = await twoAt(it.nginx[0], 'full');
+        const pub = await it.redis.client();
+        const used = async () => (await it.nginx[0].status()).memory.acks.used;
+        let got = 0;
+
+        one.off('q');
+        silent.on('q', () => { got++; });
+        await waitAll(Array.from({ length: N }, (_, i) => pub.publish(
+            'socket.io-request#/#', encode({
+                uid: 'silent', requestId: `t${i}`, type: 7,
+                packet: { type: 2, data: ['q', i], nsp: '/' },
+                opts: { rooms: ['full'], except: [],
+                        flags: { timeout: PATIENCE } },
+            }))));
+        await until(() => got === N, 'all are delivered', PATIENCE * 2);
+
+        const { cluster_unasked: unasked } = await counters();
+
+        assert.ok(unasked > 0 && unasked < N - 1000, `${unasked}`);
+        assert.match(it.nginx[0].logs(), /\[warn\] .* awaits no acks/);
+        await until(async () => await used() === 0, 'they end', PATIENCE * 2);
+        one.on('q', (n, ack) => ack(n));
+        assert.deepEqual(await acks('full', 1), [1]);
+        assert.equal((await counters()).cluster_unasked, unasked);
+        [one, silent].forEach((c) => c.disconnect());
     });
 
     test('serverSideEmit of Node does not wait in vain', async () => {
