@@ -183,6 +183,10 @@ ngx_sio_cluster_tell(ngx_sio_zone_t *zone, sio_span_t namespace,
         return NGX_SIO_CLUSTER_DOWN;
     }
 
+    /* what was announced in this turn has happened before */
+
+    ngx_sio_cluster_notes(cl);
+
     request->uid.p = cl->uid;
     request->uid.n = NGX_SIO_UID_LEN;
 

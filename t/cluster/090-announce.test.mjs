@@ -142,6 +142,19 @@ describe('announcements', { skip: NO_REDIS }, () => {
         closeAll();
     });
 
+    test('socketsLeave of all: others hear of those here', async () => {
+        const room = `r${it.rooms++}`;
+        const all = await watchers(room, { far: true });
+        const s = await user(it.nginx[0], 'u1');
+
+        await emitAck(s, 'join', room);
+        await get(all, room, [row('in', 'u1', room)]);
+        await it.nginx[0].call('socketsLeave', { rooms: room, leave: room });
+        await until(() => all.every((w) => w.got.length > 0), 'one leaves');
+        all.forEach((w) => assert.deepEqual(w.got, [row('out', 'u1', room)]));
+        closeAll();
+    });
+
     test('another namespace', async () => {
         const all = await watchers('x', { namespace: '/n' });
         const root = await watchers('x');
