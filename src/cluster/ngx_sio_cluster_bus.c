@@ -11,6 +11,9 @@
 #include "ngx_sio_seldom.h"
 
 
+#define NGX_SIO_CLUSTER_KEEP  262144    /* bytes that its buffer keeps */
+
+
 static ngx_uint_t ngx_sio_cluster_publish(ngx_sio_emit_t *emit);
 static ngx_int_t ngx_sio_cluster_packet(ngx_sio_cluster_t *cl,
     const ngx_sio_emit_t *emit, sio_span_t *text);
@@ -107,6 +110,12 @@ ngx_sio_cluster_packet(ngx_sio_cluster_t *cl, const ngx_sio_emit_t *emit,
 
     for (n = 0, i = 0; i < 4; i++) {
         n += piece[i].n;
+    }
+
+    /* a large one does not take its memory for good */
+
+    if (cl->text.size > NGX_SIO_CLUSTER_KEEP) {
+        ngx_sio_redis_buf_free(&cl->text);
     }
 
     if (ngx_sio_redis_buf_reserve(&cl->text, n, NGX_SIO_REDIS_OUT) != NGX_OK) {
