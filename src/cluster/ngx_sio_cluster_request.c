@@ -232,6 +232,7 @@ ngx_sio_cluster_job(ngx_sio_cluster_t *cl, sio_span_t namespace,
 
     if (job->namespace.p == NULL || job->id.p == NULL
         || job->select.rooms == NULL
+        || (!job->one && job->select.except == NULL)
         || ngx_sio_cluster_job_kind(job, request) != NGX_OK)
     {
         goto failed;
