@@ -14,7 +14,6 @@
 
 
 #define NGX_SIO_CLUSTER_TICK    100     /* ms */
-#define NGX_SIO_CLUSTER_DEAF    8000    /* ms without hearing anything */
 
 
 static void ngx_sio_cluster_tick(ngx_event_t *ev);

@@ -85,6 +85,15 @@ ngx_sio_cluster_hand_tick(ngx_sio_cluster_t *cl)
 
     if (cl->nonce && ngx_current_msec - cl->marked > NGX_SIO_HAND_TIME) {
         ngx_sio_cluster_hand_force(cl);
+        return;
+    }
+
+    /* who has not been heard yet by itself has no heartbeat either */
+
+    if (cl->nonce == 0 && cl->listener.state == NGX_SIO_REDIS_READY
+        && ngx_current_msec - cl->heard > NGX_SIO_CLUSTER_DEAF)
+    {
+        ngx_sio_redis_fail(&cl->listener, "nothing is heard from it");
     }
 }
 

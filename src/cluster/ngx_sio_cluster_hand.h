@@ -10,6 +10,8 @@
 #include "ngx_sio_cluster.h"
 
 
+#define NGX_SIO_CLUSTER_DEAF  8000      /* ms without hearing anything */
+
 #define NGX_SIO_HAND_TICK  10           /* ms, while one is under way */
 #define NGX_SIO_HAND_WAIT  1            /* ms, while nothing is read */
 

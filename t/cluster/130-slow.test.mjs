@@ -13,6 +13,7 @@ import { PATIENCE, freePort, nginxVersion, startNginx, until }
 import { Proxy } from '../lib/proxy.mjs';
 import { NO_REDIS, heard, startNode, startRedis } from '../lib/redis.mjs';
 import { Authority } from '../lib/tls.mjs';
+import { exited } from '../workers/lib/processes.mjs';
 
 const LONG = PATIENCE * 6;
 const MB = 1024 * 1024;
@@ -194,6 +195,34 @@ describe('Redis behind a slow line', () => {
         assert.ok((await counters(it)).cluster_lost >= 1);
         it.proxy.down.go();
         await well(it);
+        await flows(it, 5);
+    });
+
+    /* the old leader is gone when the heir finds out */
+    through('that is deaf to who is to listen next', async (it) => {
+        await heard(it.nginx, 'up', LONG);
+
+        let deaf;
+
+        it.proxy.up.map = (data, pair) => {
+            if (data.includes('PSUBSCRIBE')) {
+                deaf ??= pair;
+            }
+
+            return data;
+        };
+        it.proxy.down.map = (data, pair) => (pair === deaf ? Buffer.alloc(0)
+                                                           : data);
+
+        const old = it.nginx.workers();
+
+        await it.nginx.reload();
+        await exited(it.nginx, old, LONG);
+        assert.ok(deaf);
+        assert.equal((await it.nginx.status()).cluster.state, 'down');
+        await well(it);
+        assert.ok(lines(it, 'listener lost Redis').at(-1)
+            .includes('nothing is heard from it'));
         await flows(it, 5);
     });
 });
