@@ -20,6 +20,8 @@ static char *ngx_http_sio_redis_directive(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_http_sio_redis_parameter(ngx_conf_t *cf,
     ngx_sio_redis_conf_t *rc, ngx_str_t *value);
+static ngx_uint_t ngx_http_sio_redis_twice(const ngx_str_t *value,
+    ngx_uint_t n);
 static char *ngx_http_sio_redis_env(ngx_conf_t *cf, ngx_sio_redis_conf_t *rc,
     ngx_str_t *name);
 static char *ngx_http_sio_redis_tls(ngx_conf_t *cf, ngx_sio_redis_conf_t *rc,
@@ -177,6 +179,14 @@ ngx_http_sio_redis_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     rv = ngx_http_sio_redis_url(cf, rc, &value[2]);
 
     for (i = 3; rv == NGX_CONF_OK && i < cf->args->nelts; i++) {
+
+        if (ngx_http_sio_redis_twice(value, i)) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "duplicate parameter \"%V\" of socketio_redis",
+                               &value[i]);
+            return NGX_CONF_ERROR;
+        }
+
         rv = ngx_http_sio_redis_parameter(cf, rc, &value[i]);
     }
 
@@ -248,6 +258,28 @@ ngx_http_sio_redis_parameter(ngx_conf_t *cf, ngx_sio_redis_conf_t *rc,
                        "[prefix=NAME] [node=NAME] [env=NAME] [ca=FILE] "
                        "[verify=off]", value);
     return NGX_CONF_ERROR;
+}
+
+
+/* Whether a parameter in front of value[n] has the same name. */
+
+static ngx_uint_t
+ngx_http_sio_redis_twice(const ngx_str_t *value, ngx_uint_t n)
+{
+    u_char      *p;
+    ngx_uint_t   i;
+
+    p = (u_char *) ngx_strchr(value[n].data, '=');
+
+    for (i = 3; p && i < n; i++) {
+        if (ngx_strncmp(value[i].data, value[n].data, p + 1 - value[n].data)
+            == 0)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 
