@@ -171,7 +171,6 @@ sio_adapter_options(sio_adapter_t *a, const msgpack_object *opts,
     }
 
     b->is_volatile = sio_adapter_flag(flags, "volatile", 1);
-    b->local = sio_adapter_flag(flags, "local", 1);
     b->plain = sio_adapter_flag(flags, "compress", 0);
 
     timeout = sio_adapter_member(flags, "timeout");

@@ -47,7 +47,6 @@ typedef struct {
     sio_adapter_names_t  except;
     int                  is_volatile;
     int                  plain;         /* not to be compressed */
-    int                  local;         /* only for the sender's own node */
     uint64_t             timeout;       /* ms, for acks; 0 without */
     sio_span_t           text;          /* Engine.IO packet: 42["event",1] */
     sio_span_t           attachments[SIO_ATTACHMENTS_MAX];

@@ -2,7 +2,7 @@
 /*
  * Small rooms are gathered at once, so that a call for one user does not walk
  * everybody; anything larger is a scan of the socket cells, which looks without
- * the lock and decides with it.  Called by the server API.
+ * the lock and decides with it.  Called by the server API and for other nodes.
  */
 
 #include "ngx_sio_select.h"

@@ -122,7 +122,7 @@ static const message_t  messages[] = {
       "93c4015683a464617461" "91a165" "a36e7370a22f6ea47479706505"
       "83a665786365707492a17807a5666c61677383a8766f6c6174696c65c3a56c6f63616cc3"
       "a8636f6d7072657373c2a5726f6f6d7392a161a162",
-      "42/n,[\"e\"]", "V|/n|a,b|x,7|vlp" },
+      "42/n,[\"e\"]", "V|/n|a,b|x,7|vp" },
     { "without a namespace", "93a15682a47479706502a46461746191a16580",
       "42[\"e\"]", "V|/|||" },
     { "without data", "93a15681a4747970650280", NULL, NULL },
@@ -288,8 +288,8 @@ test_messages(void)
                                  (int) b.nsp.n, b.nsp.p);
             n = print_names(got, n, &b.rooms);
             n = print_names(got, n, &b.except);
-            n += (size_t) sprintf(got + n, "%s%s%s", b.is_volatile ? "v" : "",
-                                  b.local ? "l" : "", b.plain ? "p" : "");
+            n += (size_t) sprintf(got + n, "%s%s", b.is_volatile ? "v" : "",
+                                  b.plain ? "p" : "");
             is_bytes(got, n, m->rest, strlen(m->rest), "the rest of it");
         }
 
