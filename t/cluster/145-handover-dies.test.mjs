@@ -49,12 +49,21 @@ async function dieAt(redis, emitter, point) {
             return cluster.state === 'up' && leader
                    && !old.includes(leader.pid);
         }, 'another worker listens', PATIENCE * 3);
-        await until(() => redis.cli('pubsub', 'numpat') === '1',
-                    'no other does', PATIENCE * 3);
+        await until(() => nginx.workers().length === 2
+                          && !nginx.workers().some((pid) => old.includes(pid)),
+                    'the old one is gone', PATIENCE * 3);
+        await until(() => redis.cli('client', 'list', 'type', 'pubsub')
+            .match(/ psub=[1-9]/g)?.length === 1, 'no other does', PATIENCE * 3);
 
         const { cluster_handovers: over, cluster_handovers_cut: cut } =
             (await nginx.status()).counters;
         const dead = / exited on signal 9/.test(nginx.logs());
+
+        /* the points that are left are those of clients */
+        if (!dead) {
+            return { dead };
+        }
+
         const socket = await connect(nginx, { mode: 'websocket' });
         const got = [];
 
