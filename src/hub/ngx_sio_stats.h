@@ -48,7 +48,7 @@ typedef struct {
     ngx_atomic_t   acks_dropped;        /* that nobody waits for */
     ngx_atomic_t   slow_closed;         /* over socketio_send_buffer */
     ngx_atomic_t   overruns;            /* readers lapped by the log */
-    ngx_atomic_t   memory_failed;       /* readers without it for a frame */
+    ngx_atomic_t   memory_failed;       /* none for a frame, or for a packet */
     ngx_atomic_t   pings_timed_out;
     ngx_atomic_t   protocol_errors;     /* malformed packets and frames */
     ngx_atomic_t   sessions_refused;    /* handshakes without room for them */
