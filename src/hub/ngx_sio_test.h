@@ -18,8 +18,10 @@
 extern ngx_uint_t  ngx_sio_test_echo;
 
 /*
- * Reads SIO_TEST_DIE, at how many points from now a worker is to die; with it
- * there is no echo.  The word lies in shared memory.
+ * Reads SIO_TEST_DIE; with it there is no echo.  It says at how many points
+ * from now a worker is to die, and then the word lies in shared memory.  Or it
+ * is a directory, from which each worker takes a file with that number, for its
+ * own points, if there is one whose name is its pid.
  */
 void ngx_sio_test_init(ngx_atomic_t *countdown);
 
