@@ -14,8 +14,6 @@
 
 static void ngx_sio_control_rooms(ngx_sio_reader_t *reader,
     const ngx_sio_control_t *control, uint64_t position);
-static void ngx_sio_control_disconnect(ngx_sio_reader_t *reader,
-    const ngx_sio_control_t *control);
 static void ngx_sio_control_close(ngx_sio_reader_t *reader,
     const ngx_sio_control_t *control);
 static void ngx_sio_control_poll(ngx_sio_reader_t *reader,
@@ -113,7 +111,7 @@ ngx_sio_control_rooms(ngx_sio_reader_t *reader,
 }
 
 
-static void
+void
 ngx_sio_control_disconnect(ngx_sio_reader_t *reader,
     const ngx_sio_control_t *control)
 {

@@ -12,5 +12,12 @@
 void ngx_sio_control(ngx_sio_reader_t *reader,
     const ngx_sio_record_view_t *view);
 
+/*
+ * Ends the presence of a socket that was disconnected, and tells its client;
+ * may close the peer.  Harmless when this has been done.
+ */
+void ngx_sio_control_disconnect(ngx_sio_reader_t *reader,
+    const ngx_sio_control_t *control);
+
 
 #endif /* _NGX_SIO_CONTROL_H_INCLUDED_ */

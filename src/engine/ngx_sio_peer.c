@@ -46,6 +46,7 @@ ngx_sio_peer_init(ngx_sio_peer_t *peer, ngx_uint_t kind)
 
     peer->closing = 0;
     peer->kind = kind;
+    peer->audited = reader->rebuilds;
     ngx_queue_init(&peer->presences);
     ngx_queue_insert_tail(&reader->all[kind], &peer->queue);
     reader->n[kind]++;

@@ -57,6 +57,7 @@ struct ngx_sio_peer_s {
     ngx_sio_ref_t                session;
     uint64_t                     cursor;    /* earlier records are done with */
     ngx_sio_lag_t               *lag;       /* NULL: it is not behind */
+    uint32_t                     audited;   /* the reader's `rebuilds` then */
 
     unsigned                     kind:2;
     unsigned                     in_turn:1; /* `turn` is queued */

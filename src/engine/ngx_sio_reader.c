@@ -4,6 +4,7 @@
  * queued for everybody, sent once per drain.
  */
 
+#include "ngx_sio_audit.h"
 #include "ngx_sio_presence.h"
 #include "ngx_sio_compress.h"
 #include "ngx_sio_control.h"
@@ -144,6 +145,10 @@ ngx_sio_reader_step(ngx_sio_reader_t *reader)
 
     case NGX_SIO_RECORD_DIRECT:
         ngx_sio_reader_direct(reader, &view);
+        break;
+
+    case NGX_SIO_RECORD_REBUILT:
+        ngx_sio_audit_begin(reader);
         break;
 
     default:
@@ -449,6 +454,7 @@ ngx_sio_reader_turn(ngx_event_t *ev)
 
     ngx_sio_reader_drain(reader);
     ngx_sio_lag_turn(reader);
+    ngx_sio_audit_turn(reader);
 
     more = ngx_sio_reader_flush(reader);
     more |= ngx_sio_reader_answer(reader);

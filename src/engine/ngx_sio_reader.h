@@ -31,6 +31,7 @@ struct ngx_sio_reader_s {
 
     ngx_event_t             turn;           /* works these queues off */
     ngx_uint_t              controls;       /* a control is being obeyed */
+    uint32_t                rebuilds;       /* that it has read of */
 };
 
 

@@ -3,9 +3,8 @@
  * The log: what happens to clients because of somebody else's act, in one
  * order for all workers.
  *
- * A record is addressed to targets (namespaces, rooms, sockets, sessions).
- * Records of one target are chained backwards, so that a replay costs what it
- * delivers.  Appending is done under the zone's lock, reading without.
+ * A record is addressed to targets, and those of one target are chained
+ * backwards, so that a replay costs what it delivers.  Only appending locks.
  */
 
 #ifndef _NGX_SIO_LOG_H_INCLUDED_
@@ -19,6 +18,7 @@
 #define NGX_SIO_RECORD_EVENT    1      /* a packet for the targets' sockets */
 #define NGX_SIO_RECORD_DIRECT   2      /* a packet for one session */
 #define NGX_SIO_RECORD_CONTROL  3      /* a ngx_sio_control_t for a worker */
+#define NGX_SIO_RECORD_REBUILT  4      /* controls may be missing before it */
 #define NGX_SIO_VOLATILE        0x01   /* flag: for who can be written to now */
 #define NGX_SIO_ASKS            0x02   /* flag: the client is to answer it */
 #define NGX_SIO_ANSWERS         0x04   /* flag: it is an answer to a client */

@@ -490,8 +490,8 @@ ngx_sio_rebuild_chains(ngx_sio_zone_t *zone)
 
 
 /*
- * Leaves that were begun are completed.  Nobody is woken here, but workers look
- * at the log at every tick.
+ * Leaves that were begun are completed.  Nobody is woken here: all workers are,
+ * when the lock is free.
  */
 
 static void

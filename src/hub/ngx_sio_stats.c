@@ -88,6 +88,7 @@ const ngx_sio_stat_t  ngx_sio_stat_names[] = {
     NGX_SIO_STAT(waits_given_up),
     NGX_SIO_STAT(moved),
     NGX_SIO_STAT(rebuilds),
+    NGX_SIO_STAT(rebuilds_closed),
     NGX_SIO_STAT(workers_reaped),
     { ngx_null_string, 0 }
 };

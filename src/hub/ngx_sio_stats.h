@@ -86,6 +86,7 @@ typedef struct {
     ngx_atomic_t   waits_given_up;      /* for want of cells */
     ngx_atomic_t   moved;               /* closed as their worker left */
     ngx_atomic_t   rebuilds;            /* of the registry */
+    ngx_atomic_t   rebuilds_closed;     /* WebSockets that it had changed */
     ngx_atomic_t   workers_reaped;
 } ngx_sio_stats_t;
 

@@ -4,9 +4,9 @@
  * that die with it.  A reload finds the memory as it is and changes nothing.
  */
 
+#include "ngx_sio_log.h"
 #include "ngx_sio_seldom.h"
 #include "ngx_sio_test.h"
-#include "ngx_sio_zone.h"
 #include "sio_base64.h"
 
 #include <sys/random.h>
@@ -46,7 +46,8 @@ static void ngx_sio_zone_carve_api(ngx_sio_zone_t *zone, u_char **p);
 static void ngx_sio_zone_pool(ngx_sio_pool_t *pool, uint32_t size);
 static void *ngx_sio_zone_take(u_char **p, size_t n);
 static void ngx_sio_lock_wait(ngx_sio_zone_t *zone);
-static void ngx_sio_zone_wake(ngx_sio_zone_t *zone);
+static void ngx_sio_zone_repair(ngx_sio_zone_t *zone);
+static void ngx_sio_zone_wake(ngx_sio_zone_t *zone, ngx_uint_t all);
 
 
 static u_char      ngx_sio_entropy[1024];
@@ -307,11 +308,37 @@ ngx_sio_lock(ngx_sio_zone_t *zone)
     }
 
     if (zone->shared->dirty) {
-        ngx_sio_rebuild(zone);
+        ngx_sio_zone_repair(zone);
     }
 
     zone->shared->dirty = ngx_pid;
     ngx_memory_barrier();
+}
+
+
+/*
+ * Whoever has died may have changed what other workers have a copy of, and not
+ * told them: they look at it when they read this record.
+ */
+
+static void
+ngx_sio_zone_repair(ngx_sio_zone_t *zone)
+{
+    ngx_sio_target_t   nobody;
+    ngx_sio_record_t   record;
+    ngx_sio_payload_t  nothing;
+
+    ngx_sio_rebuild(zone);
+
+    ngx_memzero(&record, sizeof(ngx_sio_record_t));
+    ngx_memzero(&nobody, sizeof(ngx_sio_target_t));
+    ngx_memzero(&nothing, sizeof(ngx_sio_payload_t));
+
+    record.type = NGX_SIO_RECORD_REBUILT;
+
+    (void) ngx_sio_log_append_locked(zone, &record, &nobody, &nothing);
+
+    zone->rebuilt = 1;
 }
 
 
@@ -361,14 +388,16 @@ ngx_sio_lock_wait(ngx_sio_zone_t *zone)
 void
 ngx_sio_unlock(ngx_sio_zone_t *zone)
 {
-    ngx_uint_t             crossed;
+    ngx_uint_t             crossed, rebuilt;
     const ngx_sio_pool_t  *lacking;
 
     ngx_sio_test_point();
 
     lacking = ngx_sio_lacked();
     crossed = zone->crossed;
+    rebuilt = zone->rebuilt;
     zone->crossed = 0;
+    zone->rebuilt = 0;
 
     ngx_memory_barrier();
     zone->shared->dirty = 0;
@@ -378,8 +407,8 @@ ngx_sio_unlock(ngx_sio_zone_t *zone)
         ngx_sio_lack_log(zone, lacking);
     }
 
-    if (crossed) {
-        ngx_sio_zone_wake(zone);
+    if (crossed || rebuilt) {
+        ngx_sio_zone_wake(zone, rebuilt);
     }
 }
 
@@ -387,7 +416,7 @@ ngx_sio_unlock(ngx_sio_zone_t *zone)
 /* Workers that records are not for would be lapped before their next tick. */
 
 static void
-ngx_sio_zone_wake(ngx_sio_zone_t *zone)
+ngx_sio_zone_wake(ngx_sio_zone_t *zone, ngx_uint_t all)
 {
     uint64_t         head, read;
     ngx_uint_t       i;
@@ -399,7 +428,7 @@ ngx_sio_zone_wake(ngx_sio_zone_t *zone)
     for (i = 0; i < NGX_SIO_SLOTS; i++) {
         read = zone->shared->read[i];
 
-        if (read && head > read + zone->shared->log->size / 8) {
+        if (read && (all || head > read + zone->shared->log->size / 8)) {
             ngx_sio_mask_set(&wake, i);
         }
     }

@@ -44,6 +44,7 @@ typedef struct {
     ngx_rbtree_node_t  no_ask;          /* its sentinel */
     ngx_event_t       *outbox;          /* the engine's: a notice is due */
     ngx_uint_t         crossed;         /* a quarter of the log, in this hold */
+    ngx_uint_t         rebuilt;         /* the registry, in this hold */
 } ngx_sio_zone_t;
 
 
