@@ -2,9 +2,10 @@
  * A worker dies at each of the points within the lock that an operation of the
  * server API comes to, when it has changed what another worker's client is in,
  * and has not told that worker.  Afterwards the client gets what fetchSockets
- * says that it gets, or its connection is closed, so that it comes back.  Needs
- * the test build (TEST_NGINX_MODULE_ECHO): a worker dies at the point whose
- * number it finds in a file of its own in the directory SIO_TEST_DIE.
+ * says that it gets, or its connection is closed, so that it comes back; others
+ * notice nothing.  Needs the test build (TEST_NGINX_MODULE_ECHO): a worker dies
+ * at the point whose number it finds in a file of its own in the directory
+ * SIO_TEST_DIE.
  */
 
 import assert from 'node:assert/strict';
@@ -15,7 +16,8 @@ import path from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
 
 import { startNginx, until } from '../lib/nginx.mjs';
-import { Polling, WebSocketRaw, decodePayload, request } from '../lib/raw.mjs';
+import { Polling, WebSocketRaw, decodePayload, request, upgrade }
+    from '../lib/raw.mjs';
 import { SECRET, inSeconds, token } from '../lib/tokens.mjs';
 
 const MODULE = process.env.TEST_NGINX_MODULE_ECHO;
@@ -25,6 +27,9 @@ const skip = MODULE === undefined ? 'TEST_NGINX_MODULE_ECHO is not set' : false;
 const POINTS = 100;
 const MANY = 300;
 const TRIES = 100;
+
+/* What a service says. */
+const ANSWER = JSON.stringify({ leave: ['a'], join: ['asked'], ack: [1] });
 const MARK = '42["mark"]';
 const TAIL = '42["tail"]';
 
@@ -50,7 +55,22 @@ beforeEach(async () => {
         location: 'socketio_room *; socketio_auth optional;'
                   + 'socketio_ping_interval 5m;'
                   + `socketio_jwt_key HS256 secret=${SECRET};`,
-        server: 'add_header X-Worker $pid always;',
+        server: `add_header X-Worker $pid always;
+                 location /other/ {
+                     socketio app;
+                     socketio_room *;
+                     socketio_room role:\${jwt.role} auto;
+                     socketio_auth optional;
+                     socketio_jwt_key HS256 secret=${SECRET};
+                     socketio_recovery 30s;
+                     socketio_ping_interval 5m;
+                     socketio_on ask forward /_ask;
+                     socketio_namespace / { }
+                     socketio_namespace /asked {
+                         socketio_on connect forward /_ask;
+                     }
+                 }
+                 location = /_ask { internal; return 200 '${ANSWER}'; }`,
     });
 
     /* who stays in the room, and tells that its worker has read the log */
@@ -100,9 +120,11 @@ async function pinned(same) {
 
 
 /* A WebSocket of the keeper's worker. */
-async function opened() {
+async function opened(open = (options) =>
+    WebSocketRaw.open(nginx.url, options), options = {}) {
+
     for (let i = 0; i < TRIES; i++) {
-        const ws = await WebSocketRaw.open(nginx.url);
+        const ws = await open(options);
 
         if (ws.headers['x-worker'] === home) {
             return ws;
@@ -340,6 +362,118 @@ test('more clients than one turn looks at', { skip }, async () => {
 
     assert.ok(lost > 0 && lost <= 10, `${lost} were closed`);
     assert.deepEqual((await rest(keeper)).got, [TAIL]);
+});
+
+
+/* Clients whose seats have come to be in all the ways that there are. */
+const KINDS = {
+    'rooms of rules, and a new token': async (ws) => {
+        const user = (more) => ({ token: token({
+            sub: 'user', exp: inSeconds(3600), ...more }) });
+
+        await ws.connect('/', user({ role: ['x', 'y'] }));
+        await ws.ack(1, ['auth:refresh', user({ role: ['y', 'z'] })]);
+    },
+    'joins and leaves': async (ws) => {
+        await ws.connect();
+        await ws.ack(1, ['join', ['a', 'b', 'c', 'a']]);
+        await ws.ack(2, ['leave', ['b', 'c', 'd']]);
+        await ws.ack(3, ['join', 'b']);
+        await nginx.publish({ rooms: 'b', event: 'e' });
+        await ws.recv();
+        await ws.ack(4, ['leave', 'b']);
+        await ws.ack(5, ['leave', 'c']);
+        await ws.ack(6, ['join', 'c']);
+    },
+    'what the API has moved': async (ws) => {
+        const rooms = await ws.connect();
+
+        await nginx.call('socketsJoin', { rooms, join: ['a', 'b'] });
+        await nginx.call('socketsLeave', { rooms, leave: ['b', 'c'] });
+        await nginx.call('socketsJoin', { rooms, join: ['b', 'c'] });
+    },
+    'several namespaces, and one that was left': async (ws) => {
+        await ws.connect();
+        await ws.connect('/asked');
+        await ws.send('41/asked,');
+        await ws.connect('/asked');
+        await ws.ack(1, ['join', 'a'], '/asked');
+    },
+    'one that was kicked': async (ws) => {
+        const rooms = await ws.connect('/asked');
+
+        await ws.connect();
+        await nginx.call('disconnectSockets', { namespace: '/asked', rooms });
+        assert.equal(await ws.recv(), '41/asked,');
+    },
+    'what a service has said': async (ws) => {
+        await ws.connect();
+        await ws.ack(1, ['join', ['a', 'b']]);
+        await ws.ack(2, ['ask']);
+    },
+};
+
+
+test('who was told of everything is left alone', { skip }, async () => {
+    const path = '/other/';
+    const clients = [];
+
+    for (const [name, make] of Object.entries(KINDS)) {
+        const ws = await opened(undefined, { path });
+
+        await make(ws);
+        clients.push([name, ws]);
+    }
+
+    clients.push(['an upgrade', await opened(async () => {
+        const session = await Polling.open(nginx.url, { path });
+
+        await session.connect();
+        await session.ack(1, ['join', ['a', 'b']]);
+        await session.ack(2, ['leave', 'b']);
+        await nginx.publish({ rooms: 'a', event: 'e' });
+
+        const ws = await upgrade(session);
+
+        assert.match(await ws.recv(), /^42\["e"/);
+
+        return ws;
+    })]);
+
+    const lost = await opened(undefined, { path });
+
+    await lost.send('40{}');
+
+    const { pid } = JSON.parse((await lost.recv()).slice(2));
+
+    await lost.ack(1, ['join', ['a', 'b']]);
+    lost.close();
+    await nginx.publish({ rooms: 'a', event: 'e' });
+
+    const back = await opened(undefined, { path });
+
+    await back.send(`40${JSON.stringify({ pid })}`);
+    await back.recv();
+    clients.push(['a recovery', back]);
+
+    assert.ok(await dies(2, ['emit', { rooms: 'r', event: 'lost' }]));
+    await settled('r');
+    await nginx.publish({ event: 'tail' });
+
+    for (const [name, ws] of clients) {
+        let got;
+
+        do {
+            got = (await ws.next()).data?.toString();
+            assert.ok(got?.startsWith('42["'), `${name}: ${got}`);
+        } while (!got.startsWith('42["tail"'));
+
+        ws.close();
+    }
+
+    const { rebuilds, rebuilds_closed: gone } = (await nginx.status()).counters;
+
+    assert.deepEqual({ rebuilds, gone }, { rebuilds: 1, gone: 0 });
 });
 
 
