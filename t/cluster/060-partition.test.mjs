@@ -91,27 +91,30 @@ describe(`a cut of ${SECONDS} s between a node and Redis`, { skip }, () => {
     async function flows(one) {
         const node = await startNode(redis);
         const far = client(node.url, { mode: 'websocket' });
-
-        await connected(far);
-
-        const here = once(one, 'far');
         const heard = [];
 
-        far.on('near', (data) => heard.push(data));
-        node.io.emit('far', 1);
-        assert.deepEqual(await here, [1]);
+        try {
+            await connected(far);
 
-        /* each worker has a connection, which TCP may still try to mend */
-        await until(async () => {
-            await nginx.publish({ event: 'near', data: 2 });
+            const here = once(one, 'far');
 
-            return heard.length;
-        }, 'the other node hears', 20000);
-        assert.equal(heard[0], 2);
+            far.on('near', (data) => heard.push(data));
+            node.io.emit('far', 1);
+            assert.deepEqual(await here, [1]);
 
-        far.disconnect();
-        await node.stop();
-        await redis.leave();
+            /* each worker has a connection, which TCP may still try to mend */
+            await until(async () => {
+                await nginx.publish({ event: 'near', data: 2 });
+
+                return heard.length;
+            }, 'the other node hears', 20000);
+            assert.equal(heard[0], 2);
+
+        } finally {
+            far.disconnect();
+            await node.stop();
+            await redis.leave();
+        }
     }
 
     test('is survived, seen, and forgotten', async () => {
