@@ -40,6 +40,18 @@ async function probe(session) {
 }
 
 
+/* The upgrade of a session finds no memory: both end. */
+async function notUpgraded(nginx, session) {
+    const ws = await probe(session);
+
+    nginx.faults.resume();
+    await ws.send('5');
+    assert.equal(await ws.end(), 1013);
+    nginx.faults.stop();
+    await session.assertGone();
+}
+
+
 /* The client was closed because of us, and nothing else was wrong. */
 async function starved(nginx) {
     const { counters } = await nginx.status();
@@ -63,14 +75,7 @@ check('an upgrade that finds no memory ends its session', 4096, '',
     const session = await Polling.open(nginx.url);
 
     await session.connect();
-
-    const ws = await probe(session);
-
-    nginx.faults.resume();
-    await ws.send('5');
-    assert.equal(await ws.end(), 1013);
-    nginx.faults.stop();
-    await session.assertGone();
+    await notUpgraded(nginx, session);
     await starved(nginx);
     await empty(nginx);
 });
@@ -91,14 +96,7 @@ check('an upgrade that finds none for its missing pong', CLOCK,
     const session = await Polling.open(nginx.url);
 
     assert.deepEqual(await session.poll(), ['2']);
-
-    const ws = await probe(session);
-
-    nginx.faults.resume();
-    await ws.send('5');
-    assert.equal(await ws.end(), 1013);
-    nginx.faults.stop();
-    await session.assertGone();
+    await notUpgraded(nginx, session);
     other.close();
 });
 
@@ -113,13 +111,8 @@ check('an upgrade that finds none for its limit', CLOCK,
 
     const other = await upgrade(first);
     const session = await Polling.open(nginx.url);
-    const ws = await probe(session);
 
-    nginx.faults.resume();
-    await ws.send('5');
-    assert.equal(await ws.end(), 1013);
-    nginx.faults.stop();
-    await session.assertGone();
+    await notUpgraded(nginx, session);
     other.close();
 });
 
