@@ -112,7 +112,7 @@ ngx_sio_audit_next(ngx_sio_reader_t *reader, ngx_uint_t kind)
 
 /*
  * Both are compared at one place of the log.  Who was disconnected is told so
- * now: closed without it he would come back by himself.
+ * now: a client that is closed without it comes back by itself.
  */
 
 static void
