@@ -294,7 +294,9 @@ describe('the end of a socket', () => {
             /* what comes before the ping */
         }
 
-        const [{ reason }] = await Promise.all([end(), session.get()]);
+        const [{ reason }] = await Promise.all([
+            end(), session.get({ patience: SILENCE }),
+        ]);
 
         assert.equal(reason, 'ping timeout');
     });

@@ -12,7 +12,7 @@ import { closeMembers } from './member.mjs';
 import { agentTo, call, drained, used } from './processes.mjs';
 
 const INTERVAL = 2;
-const TIMEOUT = PATIENCE > 4000 ? 10 : 4;
+const TIMEOUT = PATIENCE > 10000 ? 10 : 4;
 
 /* Milliseconds in which sessions that say nothing any more are buried. */
 export const SILENCE = (INTERVAL + TIMEOUT) * 1000 + PATIENCE;
