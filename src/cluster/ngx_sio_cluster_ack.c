@@ -46,8 +46,6 @@ static ngx_int_t ngx_sio_cluster_asked(ngx_sio_select_t *select,
     uint32_t socket);
 static void ngx_sio_cluster_acked(ngx_sio_ask_t *ask,
     const ngx_sio_ack_t *ack);
-static ngx_sio_ref_t *ngx_sio_cluster_ask_find(ngx_sio_cluster_ask_t *a,
-    ngx_sio_ref_t socket);
 static void ngx_sio_cluster_ask_end(ngx_event_t *ev);
 
 
@@ -300,9 +298,10 @@ ngx_sio_cluster_acked(ngx_sio_ask_t *ask, const ngx_sio_ack_t *ack)
 
     a = ask->data;
     cl = ask->zone->cluster;
-    ref = ngx_sio_cluster_ask_find(a, ack->socket);
+    ref = ngx_sio_asked_find(a->asked, a->n, ack->socket.cell);
 
-    if (ref == NULL || cl == NULL || ack->lost
+    if (ref == NULL || ref->serial != ack->socket.serial
+        || cl == NULL || ack->lost
         || sio_json_parse(ack->value, SIO_JSON_DEPTH, &value, NULL) != SIO_OK)
     {
         ngx_sio_stat(ask->zone, acks_dropped, 1);
@@ -330,30 +329,6 @@ ngx_sio_cluster_acked(ngx_sio_ask_t *ask, const ngx_sio_ack_t *ack)
     if (--a->left == 0) {
         ngx_post_event(&a->event, &ngx_posted_events);
     }
-}
-
-
-static ngx_sio_ref_t *
-ngx_sio_cluster_ask_find(ngx_sio_cluster_ask_t *a, ngx_sio_ref_t socket)
-{
-    ngx_uint_t  low, high, middle;
-
-    low = 0;
-    high = a->n;
-
-    while (low < high) {
-        middle = (low + high) / 2;
-
-        if (a->asked[middle].cell < socket.cell) {
-            low = middle + 1;
-
-        } else {
-            high = middle;
-        }
-    }
-
-    return low < a->n && a->asked[low].cell == socket.cell
-           && a->asked[low].serial == socket.serial ? &a->asked[low] : NULL;
 }
 
 

@@ -61,8 +61,6 @@ static void ngx_http_sio_api_ask_far(ngx_sio_cluster_question_t *q,
     const sio_adapter_response_t *response);
 static ngx_uint_t ngx_http_sio_api_ask_far_over(
     const ngx_http_sio_api_ask_t *a);
-static ngx_sio_ref_t *ngx_http_sio_api_ask_find(ngx_http_sio_api_ask_t *a,
-    uint32_t cell);
 static ngx_int_t ngx_http_sio_api_ask_answer(ngx_http_sio_api_op_t *op,
     ngx_http_sio_api_ask_t *a);
 
@@ -371,7 +369,7 @@ ngx_http_sio_api_acked(ngx_sio_ask_t *ask, const ngx_sio_ack_t *ack)
     op = ask->data;
     a = op->state;
 
-    ref = ngx_http_sio_api_ask_find(a, ack->socket.cell);
+    ref = ngx_sio_asked_find(a->asked, a->nasked, ack->socket.cell);
 
     if (ref == NULL && a->selecting && a->nearly < a->reserved) {
         held = ngx_http_sio_api_response_hold(&a->responses, ack);
@@ -465,33 +463,6 @@ ngx_http_sio_api_ask_far_over(const ngx_http_sio_api_ask_t *a)
     return a->question.cl == NULL
            || (ngx_sio_cluster_question_over(&a->question)
                && a->nfar >= a->far);
-}
-
-
-static ngx_sio_ref_t *
-ngx_http_sio_api_ask_find(ngx_http_sio_api_ask_t *a, uint32_t cell)
-{
-    ngx_uint_t  low, high, middle;
-
-    low = 0;
-    high = a->nasked;
-
-    while (low < high) {
-        middle = (low + high) / 2;
-
-        if (a->asked[middle].cell == cell) {
-            return &a->asked[middle];
-        }
-
-        if (a->asked[middle].cell < cell) {
-            low = middle + 1;
-
-        } else {
-            high = middle;
-        }
-    }
-
-    return NULL;
 }
 
 

@@ -279,6 +279,29 @@ ngx_sio_ask_find(ngx_sio_zone_t *zone, ngx_sio_ref_t pending)
 }
 
 
+ngx_sio_ref_t *
+ngx_sio_asked_find(ngx_sio_ref_t *asked, ngx_uint_t n, uint32_t cell)
+{
+    ngx_uint_t  low, high, middle;
+
+    low = 0;
+    high = n;
+
+    while (low < high) {
+        middle = (low + high) / 2;
+
+        if (asked[middle].cell < cell) {
+            low = middle + 1;
+
+        } else {
+            high = middle;
+        }
+    }
+
+    return low < n && asked[low].cell == cell ? &asked[low] : NULL;
+}
+
+
 /* The first part is the control and the value, the others are binaries. */
 
 static ngx_int_t

@@ -69,6 +69,13 @@ void ngx_sio_ack(ngx_sio_zone_t *zone, sio_span_t id,
 void ngx_sio_ack_read(ngx_sio_zone_t *zone, const ngx_sio_control_t *control,
     const ngx_sio_record_view_t *view);
 
+/*
+ * Finds a socket among n that were asked, in order of cells; NULL: it was not.
+ * The serial is for the caller to compare.
+ */
+ngx_sio_ref_t *ngx_sio_asked_find(ngx_sio_ref_t *asked, ngx_uint_t n,
+    uint32_t cell);
+
 /* Frees the questions of a worker that is dead or leaves. */
 void ngx_sio_asks_orphans(ngx_sio_zone_t *zone, ngx_sio_worker_t dead);
 
