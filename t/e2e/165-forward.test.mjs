@@ -360,6 +360,7 @@ run('order', { location: `${AUTH} ${NAMESPACES}` }, (s) => {
             const session = await s.open(transport);
             const other = await s.open();
             const held = gate();
+            const before = s.service.of('n').length;
             let running = 0;
 
             await session.connect();
@@ -380,21 +381,20 @@ run('order', { location: `${AUTH} ${NAMESPACES}` }, (s) => {
                 await session.send(`42${n}["n",${n}]`);
             }
 
-            await until(() => s.service.calls.at(-1)?.body.event === 'n',
+            await until(() => s.service.of('n').length > before,
                         'the first call');
             await session.send('429["async:x",9]');
             assert.equal(await session.recv(), '439[9]');
             assert.deepEqual(await other.ack(1, ['other', 7]), [7]);
 
-            const before = s.service.of('n').length;
-
+            assert.equal(s.service.of('n').length, before + 1);
             held.open();
 
             for (let n = 0; n < 5; n++) {
                 assert.equal(await session.recv(), `43${n}[${n}]`);
             }
 
-            const calls = s.service.of('n').slice(before - 1);
+            const calls = s.service.of('n').slice(before);
 
             assert.deepEqual(calls.map((c) => c.body.args[0]),
                              [0, 1, 2, 3, 4]);
@@ -694,8 +694,11 @@ run('several workers', { location: `${AUTH} ${NAMESPACES}`, workers: 4,
 
         leaving.emit('reload', 6);
         await until(() => s.service.of('reload').length === 2, 'the calls');
+
+        const left = once(leaving, 'disconnect');
+
         await s.nginx.reload();
-        await once(leaving, 'disconnect');
+        await left;
         held.open();
 
         assert.deepEqual(await answered, [5]);
