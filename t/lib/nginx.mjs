@@ -250,6 +250,7 @@ class Nginx {
         this.prefix = makePrefix();
         this.faults = Faults.of(this.prefix, options.faults);
         this.killed = new Set();
+        this.leaving = new Set();
         this.stderr = '';
         this.done = false;
     }
@@ -403,6 +404,7 @@ class Nginx {
     async reload(changes = {}) {
         const old = new Set(this.workers());
 
+        old.forEach((pid) => this.leaving.add(pid));
         this.options = { ...this.options, ...changes };
         this.config = configuration(this.options, this);
         this.#write('nginx.conf', this.config);
@@ -417,8 +419,12 @@ class Nginx {
         }, 'new workers after a reload');
     }
 
-    /* Kills one worker and resolves when the master has replaced it. */
+    /*
+     * Kills one worker and resolves when the master has replaced it.  Those of
+     * before a reload may leave meanwhile.
+     */
     async kill(pid, signal = 'SIGKILL') {
+        const staying = (pids) => pids.filter((p) => !this.leaving.has(p));
         const before = this.workers();
 
         assert.ok(before.includes(pid), `${pid} is a worker of this nginx`);
@@ -428,7 +434,8 @@ class Nginx {
         await until(() => {
             const now = this.workers();
 
-            return !now.includes(pid) && now.length >= before.length;
+            return !now.includes(pid)
+                   && staying(now).length >= staying(before).length;
         }, `a worker in place of ${pid}`);
     }
 
