@@ -9,11 +9,12 @@ import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
-import { client, closeAll, connect, emitAck } from '../lib/client.mjs';
+import { client, closeAll, connect, connected, emitAck }
+    from '../lib/client.mjs';
 import { REORDERS } from '../lib/faults.mjs';
 import { PATIENCE, startNginx, testConfig, until } from '../lib/nginx.mjs';
 import { Polling, openSession, request } from '../lib/raw.mjs';
-import { SECRET, inSeconds, token } from '../lib/tokens.mjs';
+import { SECRET, inSeconds, inTime, token } from '../lib/tokens.mjs';
 
 const AUTH = `socketio_jwt_key HS256 secret=${SECRET};
               socketio_auth optional;`;
@@ -40,8 +41,9 @@ function run(name, options, body) {
         });
 
         state.open = async (claims, transport = 'websocket',
-                            namespace = '/') => {
-            const session = await openSession(transport, state.nginx.url);
+                            namespace = '/', more) => {
+            const session = await openSession(transport, state.nginx.url,
+                                              more);
 
             session.id = await session.connect(
                 namespace, claims ? { token: token({ exp, ...claims }) }
@@ -396,13 +398,19 @@ run('socketio_announce', {
 
 run('socketio_announce where clients vanish', {
     workers: 3,
-    location: `socketio_room *; socketio_announce join=user:in leave=user:out;
-               socketio_ping_interval 400ms; socketio_ping_timeout 300ms;`,
+    location: 'socketio_room *; socketio_announce join=user:in leave=user:out;',
+    server: `location /soon/ {
+                 socketio app; ${AUTH}
+                 socketio_room *;
+                 socketio_announce join=user:in leave=user:out;
+                 socketio_ping_interval 2s; socketio_ping_timeout 3s;
+             }`,
 }, (state) => {
     for (const transport of PAIR) {
         test(`a ${transport} client that is silent`, async () => {
             const w = await watcher(state, 'silent');
-            const s = await state.open({ sub: '5' }, transport);
+            const s = await state.open({ sub: '5' }, transport, '/',
+                                       { path: '/soon/' });
 
             await s.ack(1, ['join', 'silent']);
             assert.deepEqual(await w.next(2), [joined('5', 'silent'),
@@ -411,17 +419,27 @@ run('socketio_announce where clients vanish', {
         });
 
         test(`a ${transport} client's token runs out`, async () => {
-            const w = await watcher(state, 'expire');
-            const s = client(state.nginx, { mode: transport, auth: {
-                token: token({ sub: '5', exp: inSeconds(2) }),
-            } });
+            const { room, s, w } = await inTime(async (end, soon) => {
+                const room = `expire${soon}`;
+                const w = await watcher(state, room);
+                const s = client(state.nginx, { mode: transport, auth: {
+                    token: token({ sub: '5', exp: end }),
+                } });
 
-            await emitAck(s, 'join', 'expire');
-            assert.deepEqual(await w.next(), [joined('5', 'expire')]);
+                await connected(s);
+                s.emit('join', room);
+                await until(() => w.got.length > 0 || !s.connected,
+                            'the join or the end');
+                assert.ok(w.got.length > 0, 'the join');
+
+                return { room, s, w };
+            });
+
+            assert.deepEqual(await w.next(), [joined('5', room)]);
             assert.deepEqual(
                 await until(() => w.got.length && w.got.splice(0),
                             'the leave', PATIENCE * 2),
-                [left('5', 'expire')]);
+                [left('5', room)]);
             await until(() => !s.connected, 'the client is told');
         });
     }
@@ -573,17 +591,27 @@ run('socketio_data', {
         const lines = (method) => state.nginx.read('sockets.log').split('\n')
             .filter((line) => line.startsWith(`me ${method} `))
             .map((line) => line.slice(3));
+
+        /* a worker writes its line after its answer */
+        const written = (gets, posts) => until(() =>
+            lines('GET').length >= gets && lines('POST').length >= posts,
+                                               'the log is written');
         const s = await Polling.open(state.nginx.url,
                                      { query: { who: 'me' } });
+
+        await written(1, 0);
+
         const id = await s.connect();
 
+        await written(2, 1);
         await s.connect('/own');
+        await written(3, 2);
         await s.send('41');
+        await written(3, 3);
         await s.send('41/own,');
+        await written(3, 4);
         await request(`${state.nginx.url}/nothing?who=me`);
-
-        await until(() => lines('POST').length >= 4
-                          && lines('GET').length >= 4, 'the log is written');
+        await written(4, 4);
 
         const gets = lines('GET');
         const posts = lines('POST');
