@@ -60,6 +60,27 @@ async function floor(...options) {
 }
 
 
+/*
+ * As load(), judged by onlyFaults(), each time: longer and longer until there
+ * is enough in its window, for which a busy machine may need more than usual.
+ */
+async function enough(port, options, wanted, is) {
+    let line;
+
+    for (const times of [1, 4, 16]) {
+        line = await load(port, {
+            ...options, duration: (options.duration ?? 0.4) * times });
+        onlyFaults(line, ...wanted);
+
+        if (is(line.window)) {
+            return line;
+        }
+    }
+
+    return assert.fail(JSON.stringify(line));
+}
+
+
 /* What may be is written with a question mark. */
 function onlyFaults(line, ...wanted) {
     for (const name of FAULTS) {
@@ -91,11 +112,11 @@ describe('a server that does wrong', () => {
             const server = await floor(...faults);
 
             try {
-                const line = await load(server.port, {
-                    clients: 50, outstanding: 1, patience: 0.3, ...options });
-
-                onlyFaults(line, ...wanted);
-                assert.ok(line.window.deliveries > 100);
+                /* what is lost is waited for, what is not takes its time */
+                await enough(server.port, {
+                    clients: 50, outstanding: 1, ...options,
+                    ...wanted.join().includes('lost') && { patience: 3 },
+                }, wanted, (window) => window.deliveries > 100);
 
             } finally {
                 server.stop();
@@ -126,12 +147,11 @@ describe('nginx', () => {
     after(() => nginx.stop());
 
     test('a room of 200 for a second', async () => {
-        const line = await load(nginx.port, { clients: 200, outstanding: 8,
-                                              duration: 1,
-                                              pids: nginx.workers().join() });
+        const line = await enough(nginx.port, {
+            clients: 200, outstanding: 8, duration: 1,
+            pids: nginx.workers().join(),
+        }, [], (window) => window.deliveries > 1000);
 
-        onlyFaults(line);
-        assert.ok(line.window.deliveries > 1000);
         assert.ok(line.window.latency.p50 <= line.window.latency.p99);
     });
 
@@ -142,20 +162,15 @@ describe('nginx', () => {
             { clients: 20, rooms: 100, each: 5, rate: 200 },
             { clients: 100, outstanding: 16, messages: 50, response: 1 },
         ]) {
-            const line = await load(nginx.port, options);
-
-            onlyFaults(line);
-            assert.ok(line.window.deliveries > 20, JSON.stringify(line));
+            await enough(nginx.port, options, [],
+                         (window) => window.deliveries > 20);
         }
     });
 
     test('events with ack', async () => {
         for (const options of [{}, { singly: 1 }]) {
-            const line = await load(nginx.port, { clients: 20, depth: 4,
-                                                  ...options });
-
-            onlyFaults(line);
-            assert.ok(line.window.acks > 100);
+            await enough(nginx.port, { clients: 20, depth: 4, ...options }, [],
+                         (window) => window.acks > 100);
         }
     });
 });
@@ -172,12 +187,10 @@ describe('nginx that compresses, and one that does not', () => {
             const nginx = await start(`${LOCATION} ${location}`);
 
             try {
-                const line = await load(nginx.port, options);
-
-                onlyFaults(line, ...wanted);
+                const line = await enough(nginx.port, options, wanted,
+                    (window) => wanted.length || window.deliveries > 20);
 
                 if (!wanted.length) {
-                    assert.ok(line.window.deliveries > 20);
                     assert.ok(line.window.bytes_per_delivery < 1000);
                 }
 
@@ -247,11 +260,9 @@ describe('nginx as a node of a Redis', { skip: NO_REDIS }, () => {
             { clients: 20, rooms: 400, apart: 10, each: 2, outstanding: 64 },
             { clients: 10, payload: 20000, messages: 20, outstanding: 4 },
         ]) {
-            const line = await load(it.nginx.port, {
-                redis: it.redis.port, aside: it.redis.child.pid, ...options });
-
-            onlyFaults(line);
-            assert.ok(line.window.deliveries > 20, JSON.stringify(line));
+            await enough(it.nginx.port, {
+                redis: it.redis.port, aside: it.redis.child.pid, ...options,
+            }, [], (window) => window.deliveries > 20);
         }
     });
 
