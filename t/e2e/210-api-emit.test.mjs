@@ -18,6 +18,7 @@ describe('refusals', refusals);
 
 const CONFIG = {
     location: `
+        socketio_ping_interval 10m;
         socketio_room room:*;
         socketio_namespace / { }
         socketio_namespace /chat { }

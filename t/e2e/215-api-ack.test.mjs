@@ -56,6 +56,11 @@ function run(name, options, body) {
         state.dropped = async () =>
             (await state.nginx.status()).counters.acks_dropped;
 
+        /* Those of earlier tests may still be going. */
+        state.alone = (n) => until(async () =>
+            (await state.nginx.status()).sockets.connected === n,
+                                   `no more than ${n} sockets`);
+
         state.pending = async () =>
             (await state.nginx.status()).memory.acks.used;
 
@@ -224,7 +229,7 @@ run('answers of clients', { workers: 4 }, (state) => {
     });
 
     test('of the selection and of nobody else', async () => {
-        const { ask, open } = state;
+        const { alone, ask, open } = state;
         const list = await Promise.all([['room:a'], ['room:b'],
                                         ['room:a', 'room:b'], []]
             .map(async (rooms, i) => {
@@ -237,6 +242,8 @@ run('answers of clients', { workers: 4 }, (state) => {
                 return session;
             }));
         const own = list[0].id;
+
+        await alone(list.length);
 
         for (const [selector, places] of [
             [{}, [0, 1, 2, 3]],
@@ -265,8 +272,11 @@ run('answers of clients', { workers: 4 }, (state) => {
     });
 
     test('a client that goes on answering writes nothing', async () => {
-        const { ask, dropped, nginx, open } = state;
+        const { alone, ask, dropped, nginx, open } = state;
         const [one, two] = await Promise.all([open(), open()]);
+
+        await alone(2);
+
         const before = await dropped();
         const { acks } = (await nginx.status()).counters;
         const answer = ask({ rooms: [one.id, two.id] });
@@ -333,13 +343,26 @@ run('clients that do not answer', { workers: 4 }, (state) => {
             const { ask, dropped, open } = state;
             const [session, good] = await Promise.all([open(transport),
                                                        open()]);
-            const before = await dropped();
-            const answer = ask({ rooms: [session.id, good.id] }, 300);
+            let answered, before, q;
 
-            await (await question(good)).answer('["good"]');
+            /* once more where the machine was too slow for the good one */
+            for (const ms of [300, 2000, 8000]) {
+                before = await dropped();
 
-            const q = await question(session);
-            const { responses, expected, missing, timedOut } = await answer;
+                const answer = ask({ rooms: [session.id, good.id] }, ms);
+
+                await (await question(good)).answer('["good"]');
+                q = await question(session);
+                answered = await answer;
+
+                if (answered.responses.length > 0) {
+                    break;
+                }
+
+                await until(async () => await dropped() > before, 'a drop');
+            }
+
+            const { responses, expected, missing, timedOut } = answered;
 
             assert.deepEqual(responses, ['good']);
             assert.equal(expected, 2);
@@ -455,13 +478,15 @@ run('many', { workers: 4 }, (state) => {
     });
 
     test('600 clients, more than one slice of them', async () => {
-        const { ask, open } = state;
+        const { alone, ask, open } = state;
         const list = [];
 
         while (list.length < 600) {
             list.push(...await Promise.all(
                 Array.from({ length: 50 }, () => open())));
         }
+
+        await alone(list.length);
 
         /* they answer while others are still being counted */
         const answer = ask({});
@@ -720,7 +745,11 @@ run('workers that die and leave', { workers: 2 }, (state) => {
         for (const [i, session] of list.entries()) {
             if (!session.ended) {
                 await questions[i].answer('[1]');
-                await session.ack(2, ['leave', 'room:crowd']);
+
+                /* the news of its end may come only now */
+                await session.ack(2, ['leave', 'room:crowd']).catch((err) => {
+                    assert.ok(session.ended, err);
+                });
             }
         }
 

@@ -12,7 +12,7 @@ import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
 import { launchBrowser, noBrowser } from '../lib/browser.mjs';
-import { PATIENCE, startNginx } from '../lib/nginx.mjs';
+import { PATIENCE, startNginx, until } from '../lib/nginx.mjs';
 
 const CLIENT = path.resolve(path.dirname(fileURLToPath(import.meta.url)),
                             '../node_modules/socket.io-client/dist');
@@ -153,17 +153,22 @@ describe('origins in a browser', { skip }, () => {
 
         await tries('a', '/socket.io/', 'polling', true);
 
-        const withIt = mine().slice(before);
+        /* a worker writes its line after its answer */
+        const withIt = await until(() => mine().length >= before + 2
+                                         && mine().slice(before),
+                                   'the lines of the first client');
 
         await tries('a', '/socket.io/', 'polling');
 
         /* the first client's goodbye may come late */
 
         const first = new Set(withIt.map(([, , , sid]) => sid));
-        const without = mine().slice(before)
-                              .filter(([, , , sid]) => !first.has(sid));
+        const without = await until(() => {
+            const found = mine().slice(before)
+                                .filter(([, , , sid]) => !first.has(sid));
 
-        assert.ok(withIt.length >= 2 && without.length >= 2);
+            return found.length >= 2 && found;
+        }, 'the lines of the second client');
 
         for (const [, cookie, , sid] of withIt.filter(([, , , , m]) =>
             m !== 'OPTIONS')) {

@@ -412,13 +412,24 @@ describe('sending', () => {
     });
 
     test('neither heartbeats nor the handshake', async () => {
-        const ws = await open(s.nginx, { path: '/fast/' });
+        const ws = await open(s.nginx, { path: '/fast/', namespaces: [] });
 
-        for (let i = 0; i < 3; i++) {
+        await ws.send('40');
+
+        /* a ping may be quicker than the answer */
+        for (let pings = 0, answers = 0; pings < 3 || answers < 1;) {
             const { packet, compressed } = await next(ws);
 
-            assert.deepEqual([packet, compressed], ['2', false]);
-            await ws.send('3');
+            assert.equal(compressed, false);
+
+            if (packet === '2') {
+                pings++;
+                await ws.send('3');
+
+            } else {
+                assert.match(packet, /^40\{"sid"/);
+                answers++;
+            }
         }
 
         ws.close();
@@ -683,18 +694,25 @@ describe('receiving', () => {
 
         const one = frame(OP.TEXT, deflate(`6${'x'.repeat(99000)}`),
                           { rsv: RSV1 });
-        const more = await grown(s.nginx, async () => {
-            flood.write(Buffer.concat(Array(2000).fill(one)));
+        const all = Buffer.concat(Array(2000).fill(one));
+        let more;
 
-            for (let i = 0; i < 5; i++) {
-                await other.ack(2, ['join', 'r']);
-            }
-        });
+        /* again where it was us who did not get the processor meanwhile */
+        for (let i = 0; i < 3 && !(more?.decompressions < 2000); i++) {
+            more = await grown(s.nginx, async () => {
+                flood.write(all);
+
+                for (let k = 0; k < 5; k++) {
+                    await other.ack(2, ['join', 'r']);
+                }
+            });
+
+            await flood.ack(3, ['join', 'r']);
+        }
 
         assert.ok(more.decompressions > 0 && more.decompressions < 2000,
                   `${more.decompressions} before 5 acks`);
 
-        await flood.ack(3, ['join', 'r']);
         flood.close();
         other.close();
     });
@@ -718,7 +736,7 @@ describe('clients', () => {
     const s = server({
         workers: 2,
         location: `socketio_compression on threshold=0;
-                   socketio_recovery 10s;
+                   socketio_recovery 1m;
                    socketio_room r;
                    socketio_on back relay self room=r any;`,
         server: `location = /page {
@@ -748,7 +766,8 @@ describe('clients', () => {
 
             const got = once(socket, 'e');
             const more = await grown(s.nginx, async () => {
-                await s.nginx.publish({ event: 'e', data: text(9000) });
+                await s.nginx.publish({ rooms: socket.id, event: 'e',
+                                        data: text(9000) });
                 await got;
             });
 

@@ -159,7 +159,9 @@ function suite(workers) {
             ws.socket.pause();
 
             /* many in one drain, until the kernel takes no more */
-            while (now.volatile_dropped === before.volatile_dropped) {
+            while (now.volatile_dropped === before.volatile_dropped
+                   && now.slow_closed === before.slow_closed)
+            {
                 const burst = [];
 
                 for (let i = 0; i < 20; i++) {

@@ -105,6 +105,10 @@ describe('the demo', { skip }, () => {
         const one = await open();
         const two = await openElsewhere(await worker(one));
 
+        /* those that were closed again may still be going */
+        await until(async () =>
+            (await nginx.status()).sockets.connected === 2, 'two are there');
+
         assert.ok(nginx.workers().includes(await worker(one)));
         assert.ok(nginx.workers().includes(await worker(two)));
 
