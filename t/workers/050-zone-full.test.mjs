@@ -20,6 +20,7 @@ let nginx, baseline;
 const it = cluster({
     zone: 'zone=app:512k log=256k',
     location: 'socketio_room *; socketio_limit_rooms 1000;'
+              + 'socketio_ping_interval 5m; socketio_connect_timeout 5m;'
               + 'socketio_namespace / { } socketio_namespace ~^/n { }',
 }, () => {
     ({ nginx, baseline } = it);

@@ -11,22 +11,20 @@ import { afterEach, describe, test } from 'node:test';
 import { closeAll, connect, once, waitAll } from '../lib/client.mjs';
 import { PATIENCE, until } from '../lib/nginx.mjs';
 import { Polling } from '../lib/raw.mjs';
-import { cluster, SILENCE } from './lib/cluster.mjs';
+import { cluster, HEARTBEAT, SILENCE } from './lib/cluster.mjs';
 import { Ledger, judge } from './lib/journal.mjs';
 import { Member, closeMembers } from './lib/member.mjs';
-import { call, drained, landOn, ownerOf } from './lib/processes.mjs';
+import { call, drained, keepUp, landOn, ownerOf } from './lib/processes.mjs';
 
 const LOG = 256 * 1024;
 const PIECE = 8 * 1024;
 
 let nginx, baseline;
 
-/* the default heartbeat, which does not disturb */
 /* Sessions whose clients went in the midst of something are gone soon, too. */
 const it = cluster({ zone: 'zone=app:4m log=256k',
-                     location: 'socketio_room *; socketio_ping_interval 4s;'
-                               + 'socketio_ping_timeout 4s;'
-                               + 'socketio_connect_timeout 8s;' }, () => {
+                     location: `${HEARTBEAT} socketio_connect_timeout 20s;` },
+                   () => {
     ({ nginx, baseline } = it);
 });
 
@@ -38,13 +36,17 @@ afterEach(async () => {
 });
 
 
-/* Publishes twice what the log holds, through one worker. */
-async function flood(agent, rooms) {
+/*
+ * Publishes twice what the log holds, through one worker, and no faster than
+ * all but one read it.
+ */
+async function flood(agent, rooms, but) {
     for (let n = 0; n < 2 * LOG / PIECE; n++) {
         const { status } = await call(nginx, agent, 'emit', {
             rooms, event: 'flood', data: 'x'.repeat(PIECE) });
 
         assert.equal(status, 200);
+        await keepUp(nginx, agent, LOG / 4, but);
     }
 }
 
@@ -104,8 +106,8 @@ describe('a stopped worker that the log has lapped', () => {
             const send = (body) => call(nginx, agent, 'emit', body);
 
             await ledger.publish(['r'], { send });
-            await flood(agent, ['elsewhere']);
-            await flood(agent, ['r']);
+            await flood(agent, ['elsewhere'], pid);
+            await flood(agent, ['r'], pid);
             last = await ledger.publish(['r'], { send });
             await waitAll(others.map((m) => m.until(last.id)));
         });
@@ -158,7 +160,7 @@ describe('a stopped worker that the log has lapped', () => {
         const reasons = theirs.map((s) => once(s, 'disconnect'));
         const back = theirs.map((s) => once(s, 'connect', PATIENCE * 2));
 
-        await whileStopped(pid, (agent) => flood(agent, ['s']));
+        await whileStopped(pid, (agent) => flood(agent, ['s'], pid));
         assert.deepEqual(await waitAll(reasons.map(async (r) =>
             (await r)[0])), theirs.map(() => 'transport close'));
         await waitAll(back);
@@ -185,7 +187,7 @@ describe('a stopped worker that the log has lapped', () => {
         /* an answer to what comes behind them shows that they are parked */
         await it.agentTo(pid);
 
-        await whileStopped(pid, (agent) => flood(agent, ['loud']));
+        await whileStopped(pid, (agent) => flood(agent, ['loud'], pid));
 
         const lost = await parked[1].parked;
 

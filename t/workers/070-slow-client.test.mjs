@@ -28,7 +28,8 @@ let nginx, baseline;
 const it = cluster({
     workers: 2, zone: 'zone=app:4m log=4m',
     listen: ({ port }) => `127.0.0.1:${port} sndbuf=16k`,
-    location: `socketio_room *; socketio_send_buffer ${BUFFER};`,
+    location: `socketio_room *; socketio_send_buffer ${BUFFER};
+               socketio_ping_interval 5m;`,
 }, () => {
     ({ nginx, baseline } = it);
 });

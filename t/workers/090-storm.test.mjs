@@ -34,7 +34,7 @@ const ROOMS = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'];
 
 const it = cluster({ workers: WORKERS, drain: '300ms',
                      location: `socketio_ping_interval 2s;
-                         socketio_ping_timeout 4s;
+                         socketio_ping_timeout 10s;
                          socketio_room *;` });
 
 

@@ -21,6 +21,7 @@ let nginx, baseline;
 const it = cluster({
     zone: 'zone=app:128m log=64m',
     location: `
+        socketio_ping_interval 5m;
         socketio_forward_queue ${LANES};
         socketio_namespace / {
             socketio_room *;

@@ -15,6 +15,7 @@ import { internal, startService } from '../lib/service.mjs';
 import { back, journal, lose, numbers, suite } from './lib/recovery.mjs';
 
 const ROOMS = 'socketio_room *; socketio_recovery 30s;';
+const CALM = `${ROOMS} socketio_ping_interval 5m;`;
 const BUFFER = 64 * 1024;
 const PIECE = 4 * 1024;
 
@@ -139,7 +140,7 @@ function resident(nginx) {
 run('long ones', {
     zone: 'zone=app:16m log=16m',
     listen: ({ port }) => `127.0.0.1:${port} sndbuf=16k`,
-    location: `${ROOMS} socketio_send_buffer ${BUFFER};`,
+    location: `${CALM} socketio_send_buffer ${BUFFER};`,
 }, (state) => {
     for (const mode of ['polling', 'websocket', 'upgrade']) {
         test(`${mode}: far more than the send buffer, while more is published`,
@@ -262,12 +263,13 @@ run('long ones', {
         lost.close();
         await state.flood(0, 500, 'r');
 
+        const { leaves: before } = await state.counters();
         const ws = await comeBack(state.nginx, lost);
 
         ws.socket.pause();
         await ws.send('421["join","s"]');
         await ws.send('422["leave","r"]');
-        await until(async () => (await state.counters()).leaves > 0,
+        await until(async () => (await state.counters()).leaves > before,
                     'it has left');
         await state.flood(500, 510, 'r');
         await state.flood(600, 610, 's');
@@ -335,7 +337,7 @@ describe('while a service is asked for another namespace', () => {
             zone: 'zone=app:16m log=16m',
             listen: ({ port }) => `127.0.0.1:${port} sndbuf=16k`,
             server: internal(state.service.port),
-            location: `${ROOMS} socketio_send_buffer ${BUFFER};
+            location: `${CALM} socketio_send_buffer ${BUFFER};
                 socketio_namespace / { }
                 socketio_namespace /asked {
                     socketio_room lobby auto;
@@ -397,7 +399,7 @@ describe('while a service is asked for another namespace', () => {
 run('a log that is shorter than the absence', {
     zone: 'zone=app:4m log=2m',
     listen: ({ port }) => `127.0.0.1:${port} sndbuf=16k`,
-    location: `${ROOMS} socketio_send_buffer ${BUFFER};`,
+    location: `${CALM} socketio_send_buffer ${BUFFER};`,
 }, (state) => {
     test('a slow replay that is lapped ends, and it is told', async () => {
         const lost = await member(state.nginx);
@@ -452,8 +454,8 @@ run('breaks', {
     zone: 'zone=app:16m log=16m',
     listen: ({ port }) => `127.0.0.1:${port} sndbuf=16k`,
     location: `${ROOMS} socketio_send_buffer ${BUFFER};
-        socketio_ping_interval 2s;
-        socketio_ping_timeout 2s;
+        socketio_ping_interval 4s;
+        socketio_ping_timeout 6s;
         socketio_namespace / { }
         socketio_namespace /a { }`,
 }, (state) => {

@@ -190,7 +190,10 @@ run('several namespaces', {
 });
 
 
-run('accidents', {}, (state) => {
+/* Whose upgrade is cut off is deaf until it misses a ping. */
+run('accidents', {
+    location: `${ROOMS} socketio_ping_interval 3s; socketio_ping_timeout 7s;`,
+}, (state) => {
     test('workers die, configurations change: each event once, in order',
          async () => {
         const all = [];
@@ -230,7 +233,7 @@ run('accidents', {}, (state) => {
         await trouble;
         await publishOnce(state.nginx, 300, { room: 'k' });
         await until(() => all.every((m) => m.got.at(-1) === 300), 'everybody',
-                    20000);
+                    PATIENCE * 6);
 
         for (const { mode, socket, id, got } of all) {
             assert.equal(socket.id, id, mode);

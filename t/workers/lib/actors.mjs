@@ -194,8 +194,14 @@ export function stockActor(storm, mode) {
     socket.on('e', (id) => journal.event(id));
 
     socket.on('disconnect', (reason) => {
-        journal.ends(reason);
         storm.counts(`stock: ${reason}`);
+
+        /* before it was connected, or again */
+        if (journal === null || journal.end !== null) {
+            return;
+        }
+
+        journal.ends(reason);
 
         if (reason !== 'io client disconnect') {
             storm.drops.push({ journal, born, since: born,

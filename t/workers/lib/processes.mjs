@@ -6,14 +6,19 @@
 import fs from 'node:fs';
 import http from 'node:http';
 
-import { until } from '../../lib/nginx.mjs';
+import { PATIENCE, until } from '../../lib/nginx.mjs';
 
 
 /* The inodes of nginx's ends of connections, by the client's port. */
 function inodes(port) {
     const found = new Map();
+    const ours = `:${port.toString(16).toUpperCase().padStart(4, '0')} `;
 
     for (const line of fs.readFileSync('/proc/net/tcp', 'utf8').split('\n')) {
+        if (!line.includes(ours)) {
+            continue;
+        }
+
         const field = line.trim().split(/\s+/);
 
         if (field.length < 10 || field[1].split(':')[1] === undefined) {
@@ -180,6 +185,55 @@ export async function drained(nginx, baseline, patience) {
     }, 'shared memory is given back', patience).catch((err) => {
         throw new Error(`${err.message}: ${seen}, not ${wanted}`);
     });
+}
+
+
+/*
+ * Resolves when status knows n workers, and no others: a process is there before
+ * it has a slot.
+ */
+export function attached(nginx, n) {
+    return until(async () => {
+        const { workers } = await nginx.status();
+        const now = nginx.workers();
+
+        return workers.length === n && workers.every((w) =>
+            now.includes(w.pid));
+    }, `${n} workers have slots`, PATIENCE * 3);
+}
+
+
+/*
+ * Resolves when the server has these stock clients, and nobody else, by the ids
+ * that they know: one that lost its connection just now does not know it yet.
+ * Who upgrades has done so.
+ */
+export function agreed(nginx, sockets) {
+    return until(async () => {
+        if (!sockets.every(({ connected, io }) => connected
+            && io.engine.transport.name === io.opts.transports.at(-1)))
+        {
+            return false;
+        }
+
+        const { sockets: list } = await nginx.call('fetchSockets', {});
+        const ids = list.map(({ id }) => id).sort();
+
+        return ids.join() === sockets.map(({ id }) => id).sort().join();
+    }, 'server and clients agree who is there', PATIENCE * 3);
+}
+
+
+/*
+ * Resolves when all workers but one are at most a part of the log behind: those
+ * that the kernel has not let run might be lapped, too.
+ */
+export function keepUp(nginx, agent, bytes, but) {
+    return until(async () => {
+        const { workers } = await get(nginx, '/socketio/status', agent);
+
+        return workers.every((w) => w.pid === but || w.lag <= bytes);
+    }, 'the others read the log', PATIENCE * 3);
 }
 
 
