@@ -45,12 +45,17 @@ function run(name, options, body) {
 
         /* The answer to an emit with ack, on a connection of its own. */
         state.ask = async (emit, timeout = LONG) => {
-            const { status, json, body: text } = await state.nginx.api(
-                'emit', { event: 'q', ack: { timeout }, ...emit });
+            const { status, body } = await request(
+                `${state.nginx.url}/socketio/emit`, {
+                    method: 'POST', patience: PATIENCE * 3,
+                    headers: { 'Content-Type': 'application/json' },
+                    body: JSON.stringify({ event: 'q', ack: { timeout },
+                                           ...emit }),
+                });
 
-            assert.equal(status, 200, text);
+            assert.equal(status, 200, body);
 
-            return json;
+            return JSON.parse(body);
         };
 
         state.dropped = async () =>

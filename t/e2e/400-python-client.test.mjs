@@ -146,6 +146,7 @@ function suite(workers) {
         let wake = () => {};
         let rest = '';
         let errors = '';
+        let closed = false;
 
         child.stderr.on('data', (data) => { errors += data; });
         child.stdout.on('data', (data) => {
@@ -155,7 +156,12 @@ function suite(workers) {
             lines.push(...parts.map((text) => JSON.parse(text)));
             wake();
         });
-        child.on('exit', () => wake());
+
+        /* what it has said last may come after its exit */
+        child.on('close', () => {
+            closed = true;
+            wake();
+        });
 
         /* The next line that begins with this word. */
         async function line(word) {
@@ -168,7 +174,7 @@ function suite(workers) {
                     return lines.splice(at, 1)[0];
                 }
 
-                if (child.exitCode !== null || Date.now() > end) {
+                if (closed || Date.now() > end) {
                     child.kill();
                     throw new Error(`python said no "${word}": ${errors}`);
                 }

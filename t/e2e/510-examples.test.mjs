@@ -544,8 +544,13 @@ example('chat', (it) => {
             await page.locator('#users', { hasText: 'ann, ben' }).waitFor();
         }
 
-        await ann.fill('#text', 'Good <b>morning</b>');
-        await ben.getByText('Ann typing').waitFor();
+        /* it is volatile, so it may be lost while a page upgrades */
+        await until(async () => {
+            await ann.fill('#text', 'Good <b>morning</b>');
+
+            return ben.getByText('Ann typing').waitFor({ timeout: 1000 })
+                .then(() => true, () => false);
+        }, 'who is typing is shown', PATIENCE * 3);
         await ann.click('#form button');
 
         for (const page of [ann, ben]) {
@@ -886,7 +891,7 @@ describe('tools/example', () => {
     test('says which there are', async () => {
         const child = run(build, 'none');
 
-        await event(child, 'exit');
+        await event(child, 'close');
         assert.equal(child.exitCode, 1);
 
         for (const name of ['chat', 'driver-tracking', 'place-order',
