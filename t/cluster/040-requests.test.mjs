@@ -216,7 +216,7 @@ describe('requests', { skip: NO_REDIS }, () => {
         clients.forEach((c, i) => c.on('q', (x, ack) =>
             ack({ i, x, b: Buffer.from([i]) })));
 
-        const got = await it.node.io.to(['q', 'none']).timeout(3000)
+        const got = await it.node.io.to(['q', 'none']).timeout(PATIENCE)
             .emitWithAck('q', 7);
 
         assert.deepEqual(got.map((v) => v.i).sort(), [0, 1, 2, 3, 4]);
@@ -225,12 +225,12 @@ describe('requests', { skip: NO_REDIS }, () => {
         /* one who says nothing: the others' answers come with the error */
         clients[1].off('q');
 
-        await assert.rejects(it.node.io.to('q').timeout(500)
+        await assert.rejects(it.node.io.to('q').timeout(3000)
             .emitWithAck('q', 7), (err) => err.responses.length === 4);
 
         const [far] = (await it.node.io.in(clients[0].id).fetchSockets());
 
-        assert.equal((await far.timeout(2000).emitWithAck('q', 8)).x, 8);
+        assert.equal((await far.timeout(PATIENCE).emitWithAck('q', 8)).x, 8);
         clients.forEach((c) => c.disconnect());
     });
 
@@ -247,7 +247,7 @@ describe('requests', { skip: NO_REDIS }, () => {
 
     const counters = async () => (await it.nginx[0].status()).counters;
     const acks = (room, n) => new Promise((resolve) => {
-        it.node.io.to(room).timeout(2000)
+        it.node.io.to(room).timeout(PATIENCE / 2)
             .emit('q', n, (err, got) => resolve(got));
     });
 

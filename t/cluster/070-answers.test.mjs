@@ -7,8 +7,11 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 
 import { closeAll, connect, emitAck, waitAll } from '../lib/client.mjs';
-import { startNginx, until } from '../lib/nginx.mjs';
+import { PATIENCE, startNginx, until } from '../lib/nginx.mjs';
 import { NO_REDIS, heard, startNode, startRedis } from '../lib/redis.mjs';
+import { steady } from '../lib/steady.mjs';
+
+const LATE = PATIENCE - 2000;   /* ms: acks that all come */
 
 
 describe('answers', { skip: NO_REDIS }, () => {
@@ -48,7 +51,21 @@ describe('answers', { skip: NO_REDIS }, () => {
         return clients;
     };
 
-    const bye = (clients) => clients.forEach((c) => c.disconnect());
+    /* All go, and all servers have noticed. */
+    const bye = async () => {
+        closeAll();
+        await until(async () => it.node.io.sockets.sockets.size === 0
+            && (await waitAll(it.nginx.map((nginx) => nginx.call(
+                'fetchSockets', { flags: { local: true } }))))
+                .every(({ sockets }) => sockets.length === 0),
+                    'nobody is left');
+    };
+
+    /* A test whose answers are complete within the time that servers have. */
+    const question = (name, body) => test(name, () => steady(async () => {
+        await body();
+        await bye();
+    }, bye));
 
     /* A node that is counted and never answers. */
     const mute = async (body) => {
@@ -65,7 +82,7 @@ describe('answers', { skip: NO_REDIS }, () => {
         }
     };
 
-    test('fetchSockets', async () => {
+    question('fetchSockets', async () => {
         const clients = await everywhere('f');
         const ids = clients.map((c) => c.id).sort();
 
@@ -110,11 +127,9 @@ describe('answers', { skip: NO_REDIS }, () => {
             assert.equal((await it.nginx[0].api('fetchSockets', { flags }))
                 .status, 400);
         }
-
-        bye(clients);
     });
 
-    test('what is secret in a handshake stays there', async () => {
+    question('what is secret in a handshake stays there', async () => {
         const client = await connect(it.node, {
             mode: 'websocket', auth: { token: 'hidden1' },
             query: { token: 'hidden2', shown: '1' },
@@ -130,10 +145,9 @@ describe('answers', { skip: NO_REDIS }, () => {
 
         assert.equal(sockets[0].handshake.query.shown, '1');
         assert.ok(!JSON.stringify(sockets).includes('hidden'));
-        closeAll();
     });
 
-    test('rooms', async () => {
+    question('rooms', async () => {
         const clients = await everywhere('r');
 
         await emitAck(clients[0], 'join', 'first');
@@ -157,10 +171,9 @@ describe('answers', { skip: NO_REDIS }, () => {
                          ['first', 'r']);
         assert.equal((await it.nginx[0].request('GET',
             '/socketio/rooms?local=x')).status, 400);
-        bye(clients);
     });
 
-    test('many sockets', async () => {
+    question('many sockets', async () => {
         const clients = await Promise.all(Array.from({ length: 250 }, () =>
             connect(it.nginx[1], { mode: 'websocket' })));
 
@@ -171,11 +184,9 @@ describe('answers', { skip: NO_REDIS }, () => {
         const { sockets } = await it.nginx[0].call('fetchSockets', {});
 
         assert.equal(new Set(sockets.map((s) => s.id)).size, 252);
-        bye(clients);
-        closeAll();
     });
 
-    test('many questions at the same time', async () => {
+    question('many questions at the same time', async () => {
         const clients = await everywhere('m');
         const answers = await waitAll(Array.from({ length: 60 }, (_, i) =>
             i % 2 ? it.nginx[i % 4 > 1 ? 0 : 1].call('fetchSockets',
@@ -186,10 +197,9 @@ describe('answers', { skip: NO_REDIS }, () => {
             assert.equal(a.missing, undefined);
             assert.ok(a.rooms || a.sockets.length === 5);
         });
-        bye(clients);
     });
 
-    test('a node that says nothing is missing', async () => {
+    question('a node that says nothing is missing', async () => {
         const clients = await everywhere('s');
 
         await mute(async () => {
@@ -199,16 +209,14 @@ describe('answers', { skip: NO_REDIS }, () => {
                 it.nginx[1].get('rooms'),
             ]);
 
-            assert.ok(Date.now() - begun < 5000);
+            assert.ok(Date.now() - begun < 5000, 'it is waited for 3 s');
             assert.equal(sockets.missing, 1);
             assert.equal(sockets.sockets.length, 5);
             assert.equal(rooms.missing, 1);
         });
-
-        bye(clients);
     });
 
-    test('acks of all nodes', async () => {
+    question('acks of all nodes', async () => {
         const clients = await everywhere('q');
 
         clients.forEach((c, i) => c.on('q', (x, b, ack) =>
@@ -216,7 +224,7 @@ describe('answers', { skip: NO_REDIS }, () => {
 
         for (const nginx of it.nginx) {
             const answer = await nginx.call('emit', {
-                rooms: ['q', 'none'], event: 'q', ack: { timeout: 4000 },
+                rooms: ['q', 'none'], event: 'q', ack: { timeout: LATE },
                 args: [7, { _placeholder: true, num: 0 }],
                 attachments: ['CQ=='],
             });
@@ -232,7 +240,7 @@ describe('answers', { skip: NO_REDIS }, () => {
         }
 
         const local = await it.nginx[0].call('emit', {
-            rooms: 'q', event: 'q', args: [1, [1]], ack: { timeout: 4000 },
+            rooms: 'q', event: 'q', args: [1, [1]], ack: { timeout: LATE },
             flags: { local: true } });
 
         assert.equal(local.expected, 2);
@@ -240,7 +248,7 @@ describe('answers', { skip: NO_REDIS }, () => {
         /* where nobody is asked here */
         const far = await it.nginx[0].call('emit', {
             rooms: clients[4].id, event: 'q', args: [1, [1]],
-            ack: { timeout: 4000 } });
+            ack: { timeout: LATE } });
 
         assert.deepEqual([far.matched, far.expected, far.responses[0].i],
                          [0, 1, 4]);
@@ -249,23 +257,21 @@ describe('answers', { skip: NO_REDIS }, () => {
         clients[3].off('q');
 
         const late = await it.nginx[0].call('emit', {
-            rooms: 'q', event: 'q', args: [1, [1]], ack: { timeout: 500 } });
+            rooms: 'q', event: 'q', args: [1, [1]], ack: { timeout: 2000 } });
 
         assert.deepEqual([late.expected, late.missing, late.timedOut,
                           late.responses.length], [5, 1, true, 4]);
 
         await mute(async () => {
             const answer = await it.nginx[0].call('emit', {
-                rooms: 'none', event: 'q', ack: { timeout: 500 } });
+                rooms: 'none', event: 'q', ack: { timeout: 2000 } });
 
             assert.deepEqual([answer.expected, answer.missingNodes,
                               answer.timedOut], [0, 1, true]);
         });
-
-        bye(clients);
     });
 
-    test('a namespace where nobody is', async () => {
+    question('a namespace where nobody is', async () => {
         const { sockets, missing } = await it.nginx[0].call('fetchSockets',
             { namespace: '/n' });
 
@@ -292,7 +298,7 @@ describe('answers', { skip: NO_REDIS }, () => {
         assert.equal((await it.nginx[0].get('rooms')).cluster, 'down');
 
         const answer = await it.nginx[0].call('emit', {
-            rooms: 'gone', event: 'q', ack: { timeout: 4000 } });
+            rooms: 'gone', event: 'q', ack: { timeout: LATE } });
 
         assert.deepEqual([answer.cluster, answer.responses.sort(),
                           answer.timedOut], ['down', [0, 1], false]);

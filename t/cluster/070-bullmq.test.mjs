@@ -139,7 +139,8 @@ describe('examples/bullmq-worker', { skip: NO_REDIS }, () => {
         const ben = await watcher(42, 'polling');
         const cem = await watcher(43, 'websocket');
         const both = [ann, ben].map((s) => Promise.all([
-            once(s, 'resource:archived'), collect(s, 'job:progress', 4)]));
+            once(s, 'resource:archived', PATIENCE * 3),
+            collect(s, 'job:progress', 4, PATIENCE * 3)]));
         const job = await add(42, 'archived');
 
         for (const [[end], steps] of await Promise.all(both)) {

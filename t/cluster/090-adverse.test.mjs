@@ -187,7 +187,7 @@ withRedis('answers that no node should give', async (redis, nginx) => {
     client.on('ask', (ack) => ack(1));
 
     const { responses } = await nginx.publish({ event: 'ask',
-                                                ack: { timeout: 1000 } });
+                                                ack: { timeout: 4000 } });
 
     assert.ok(responses.includes(1));
     assert.equal((await nginx.status()).counters.cluster_failures, 0);

@@ -10,6 +10,7 @@ import { after, before, describe, test } from 'node:test';
 import { closeAll, connect, once } from '../lib/client.mjs';
 import { PATIENCE, startNginx, until } from '../lib/nginx.mjs';
 import { NO_REDIS, heard, startNode, startRedis } from '../lib/redis.mjs';
+import { steady } from '../lib/steady.mjs';
 
 const LONG = PATIENCE * 6;
 const [, NAME, RIGHTS] = /^user (\S+) on >secret (.*)$/m.exec(
@@ -68,10 +69,12 @@ describe('the rights in Redis', { skip: NO_REDIS }, () => {
         assert.deepEqual(await here, [1]);
         assert.deepEqual(await there, [2]);
 
-        const answer = await nginx.call('fetchSockets', {});
+        await steady(async () => {
+            const answer = await nginx.call('fetchSockets', {});
 
-        assert.equal(answer.sockets.length, 2);
-        assert.equal(answer.cluster, undefined);
+            assert.equal(answer.sockets.length, 2);
+            assert.equal(answer.cluster, undefined);
+        });
         await nginx.call('socketsJoin', { rooms: ['r'], join: ['s'] });
         await nginx.call('serverSideEmit', { event: 'e' });
         await nginx.call('revoke', { user: 'u' });

@@ -7,13 +7,14 @@ import { after, before, describe, test } from 'node:test';
 
 import { PATIENCE, startNginx, until } from '../lib/nginx.mjs';
 import { NO_REDIS, heard, startRedis } from '../lib/redis.mjs';
+import { steady } from '../lib/steady.mjs';
 
 const LONG = PATIENCE * 6;
 const WARNING = /\[warn\].*two nginx have node=(\w+), this one \((\w+)\) and (\w+) on host "[^"]+"/;
 
 
 describe('node=', { skip: NO_REDIS }, () => {
-    const it = { nginx: [] };
+    const it = { nginx: [], names: 0 };
 
     before(async () => {
         it.redis = await startRedis();
@@ -40,32 +41,24 @@ describe('node=', { skip: NO_REDIS }, () => {
         .filter((line) => line.includes('[warn]'));
     const status = async (nginx) => (await nginx.status()).cluster;
 
+    /* Some heartbeats, two messages each. */
+    async function heartbeats(nginx) {
+        const sent = async () => (await nginx.status()).counters.cluster_sent;
+        const begin = await sent();
+
+        await until(async () => await sent() - begin >= 6, 'heartbeats', LONG);
+    }
+
     test('that two have is noticed by both', async () => {
         const twins = await Promise.all([start('node=a'), start('node=a')]);
         const others = await Promise.all([start('node=b'), start('')]);
-        const beats = async () => {
-            const { counters } = await others[0].status();
-
-            return counters.cluster_sent;
-        };
-
         for (const nginx of twins) {
             await until(async () => (await status(nginx)).nameTaken === true,
                         'status says so', LONG);
         }
 
-        /* a reload to a larger zone is another node of this name, for once */
-        const { node } = await status(others[0]);
-
-        await others[0].reload({ zone: 'zone=app:17m log=8m' });
-        await until(async () => (await status(others[0])).node !== node,
-                    'the new node', LONG);
-        await heard(others[0]);
-
-        /* what goes on is told seldom: some heartbeats, two messages each */
-        const begin = await beats();
-
-        await until(async () => await beats() - begin >= 6, 'heartbeats', LONG);
+        /* what goes on is told seldom */
+        await heartbeats(others[0]);
 
         const [one, two] = await Promise.all(twins.map(status));
 
@@ -92,6 +85,20 @@ describe('node=', { skip: NO_REDIS }, () => {
         await until(async () => (await status(twins[0])).nameTaken === false,
                     'it is over', LONG);
     });
+
+    /* but the old one must not be there for 1.5 s */
+    test('that a reload to a larger zone has again', () => steady(async () => {
+        const nginx = await start(`node=d${it.names++}`);
+        const { node } = await status(nginx);
+
+        await nginx.reload({ zone: 'zone=app:17m log=8m' });
+        await until(async () => (await status(nginx)).node !== node,
+                    'the new node', LONG);
+        await heard(nginx);
+        await heartbeats(nginx);
+        assert.deepEqual(warnings(nginx), []);
+        assert.equal((await status(nginx)).nameTaken, false);
+    }));
 
     test('that a stranger says in a strange way is refused', async () => {
         const nginx = await start('node=c');

@@ -14,6 +14,7 @@ import { PATIENCE, startNginx, until } from '../lib/nginx.mjs';
 import { Proxy } from '../lib/proxy.mjs';
 import { request } from '../lib/raw.mjs';
 import { NO_REDIS, heard, startNode, startRedis } from '../lib/redis.mjs';
+import { steady } from '../lib/steady.mjs';
 
 const ASK = 'socket.io-request#/#';
 const ANSWER = 'socket.io-response#/#';
@@ -22,7 +23,8 @@ const BROKEN = /send\(\) failed \(32: Broken pipe\)/;
 
 /* Runs a test with a Redis, a proxy in front of it, and nginx with one worker. */
 function withAsker(name, body, { unix = false } = {}) {
-    test(name, { skip: NO_REDIS }, async () => {
+    /* Redis has a second or so to confirm, and nodes have 3 to answer */
+    test(name, { skip: NO_REDIS }, () => steady(async () => {
         const it = { redis: await startRedis(), proxy: new Proxy(),
                      agent: new Agent({ keepAlive: true, maxSockets: 1 }) };
 
@@ -48,7 +50,7 @@ function withAsker(name, body, { unix = false } = {}) {
             await it.nginx?.stop();
             await it.redis.stop();
         }
-    });
+    }));
 }
 
 
@@ -150,14 +152,17 @@ describe('an event that wants acks, when answers cannot be heard yet', () => {
 
         const far = await connect(it.node, { mode: 'websocket' });
 
+        let begun = 0;
+
         far.on('e', (n, ack) => { got.push(n); ack(n); });
         it.proxy.up.map = (data, pair) => {
+            begun += hears(data);
             pair.asks ||= hears(data);
 
             return data;
         };
         it.proxy.down.map = async (data, pair) => {
-            await sleep(pair.asks ? 200 : 0);
+            await sleep(pair.asks ? 500 : 0);
 
             return data;
         };
@@ -167,7 +172,7 @@ describe('an event that wants acks, when answers cannot be heard yet', () => {
             event: 'e', data, ack: { timeout } });
 
         /* the time is over */
-        const short = JSON.parse((await emit(1, 100)).body);
+        const short = JSON.parse((await emit(1, 250)).body);
 
         assert.deepEqual([short.responses, short.timedOut], [[1], true]);
         await until(() => got.length === 1, 'the first');
@@ -177,8 +182,7 @@ describe('an event that wants acks, when answers cannot be heard yet', () => {
 
         const gone = emit(2, PATIENCE);
 
-        await gone.sent;
-        await sleep(50);
+        await until(() => begun === 2, 'nginx has begun');
         gone.abort();
         await until(() => got.length === 2, 'the second');
         await subscribed(it, ANSWER, 1);
@@ -224,7 +228,7 @@ describe('nothing is heard', () => {
         await sub.subscribe(ASK, () => { asked++; }, true);
 
         const open = it.nginx.api('emit', {
-            event: 'x', rooms: 'none', ack: { timeout: PATIENCE - 500 } });
+            event: 'x', rooms: 'none', ack: { timeout: PATIENCE - 3000 } });
 
         await until(() => asked, 'the first is asked');
         await sleep(100);

@@ -13,7 +13,7 @@ import { createAdapter } from '@socket.io/redis-adapter';
 import { createClient } from 'redis';
 import { Server } from 'socket.io';
 
-import { freePort, until } from './nginx.mjs';
+import { PATIENCE, freePort, until } from './nginx.mjs';
 
 /* Why tests with Redis are skipped, false where they are not. */
 export const NO_REDIS =
@@ -45,13 +45,21 @@ class Redis {
             '--unixsocket', this.sock, '--unixsocketperm', '777',
             '--save', '', '--appendonly', 'no', ...this.options,
         ], { stdio: 'ignore' });
+
+        let gone = false;
+
         this.exited = new Promise((resolve) => {
-            this.child.once('exit', resolve);
+            this.child.once('exit', () => { gone = true; resolve(); });
         });
 
-        await until(() => spawnSync('redis-cli', [
-            '-h', this.host, '-p', this.port, 'ping'], { encoding: 'utf8' })
-            .stdout.match(/PONG|NOAUTH/), 'redis-server');
+        /* by its own socket, as somebody else may have the port */
+        await until(() => gone || spawnSync('redis-cli', [
+            '-s', this.sock, 'ping'], { encoding: 'utf8' })
+            .stdout.match(/PONG|NOAUTH/), 'redis-server', PATIENCE * 3);
+
+        if (gone) {
+            throw new Error(`redis-server ended, its port was ${this.port}`);
+        }
 
         return this;
     }
@@ -99,17 +107,32 @@ class Redis {
  * it listens at, and the command within which it runs.
  */
 export async function startRedis(options = [], place = {}) {
-    return new Redis(await freePort(), options, place).start();
+    for (let left = 3; ; left--) {
+        const redis = new Redis(await freePort(), options, place);
+
+        try {
+            return await redis.start();
+
+        } catch (err) {
+            redis.child.kill('SIGKILL');
+            fs.rmSync(redis.dir, { recursive: true, force: true });
+
+            if (left === 1) {
+                throw err;
+            }
+        }
+    }
 }
 
 
 /* A Node server of the cluster: its io, its url, and stop(). */
-export async function startNode(redis, { key } = {}) {
+export async function startNode(redis, { key, requestsTimeout = PATIENCE }
+                                = {}) {
     const pub = await redis.client();
     const sub = await redis.client();
     const http = createServer();
     const io = new Server(http, {
-        adapter: createAdapter(pub, sub, { key, requestsTimeout: 2000 }),
+        adapter: createAdapter(pub, sub, { key, requestsTimeout }),
     });
 
     await new Promise((resolve) => {
