@@ -233,6 +233,7 @@ ngx_http_sio_poll_lost(ngx_http_sio_poll_t *p, ngx_int_t rc)
 static ngx_int_t
 ngx_http_sio_poll_park(ngx_http_sio_poll_t *p, const ngx_sio_replay_t *replay)
 {
+    ngx_event_t         *rev;
     ngx_http_request_t  *r;
 
     r = p->request;
@@ -260,6 +261,14 @@ ngx_http_sio_poll_park(ngx_http_sio_poll_t *p, const ngx_sio_replay_t *replay)
     r->main->count++;
     r->read_event_handler = ngx_http_test_reading;
     r->write_event_handler = ngx_http_request_empty_handler;
+
+    /* an end that came along with the request is told by no other event */
+
+    rev = r->connection->read;
+
+    if ((rev->ready || rev->pending_eof) && !rev->posted) {
+        ngx_post_event(rev, &ngx_posted_events);
+    }
 
     return NGX_DONE;
 }

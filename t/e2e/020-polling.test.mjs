@@ -5,12 +5,13 @@
  */
 
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import http from 'node:http';
 import net from 'node:net';
 import { after, before, describe, test } from 'node:test';
 
 import { REORDERS } from '../lib/faults.mjs';
-import { startNginx } from '../lib/nginx.mjs';
+import { startNginx, until } from '../lib/nginx.mjs';
 import { Polling, RS } from '../lib/raw.mjs';
 
 const ROOMS = 'socketio_room room:*;';
@@ -275,6 +276,31 @@ function suite(workers) {
         /* another worker may take the second GET before the first one */
         assert.ok(res.status === 400 || (workers > 1 && res.body === '1'),
                   `${res.status} ${res.body}`);
+        await session.assertGone();
+    });
+
+    /* with several workers, another one would take it */
+    workers === 1 && test('a GET that is aborted unread too', async () => {
+        const session = await open();
+        const rooms = [await session.connect()];
+        const url = new URL(session.url());
+        const socket = net.connect(url.port, url.hostname);
+        const [pid] = nginx.workers();
+
+        await once(socket, 'connect');
+        process.kill(pid, 'SIGSTOP');
+
+        try {
+            socket.end(`GET ${url.pathname}${url.search} HTTP/1.1\r\n`
+                       + 'Host: x\r\n\r\n');
+            await once(socket, 'finish');
+
+        } finally {
+            process.kill(pid, 'SIGCONT');
+        }
+
+        await until(async () => (await nginx.call('fetchSockets', { rooms }))
+            .sockets.length === 0, 'the end of the session');
         await session.assertGone();
     });
 
