@@ -24,8 +24,13 @@ export async function startService(answer = () => undefined) {
     const server = http.createServer(async (req, res) => {
         const chunks = [];
 
-        for await (const chunk of req) {
-            chunks.push(chunk);
+        try {
+            for await (const chunk of req) {
+                chunks.push(chunk);
+            }
+
+        } catch {
+            return;             /* broken off: that is no call */
         }
 
         const raw = Buffer.concat(chunks);
