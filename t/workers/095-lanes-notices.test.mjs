@@ -13,7 +13,7 @@ import { Polling, encodePayload, openSession, upgrade } from '../lib/raw.mjs';
 import { gate, internal, startService } from '../lib/service.mjs';
 import { SECRET, token } from '../lib/tokens.mjs';
 import { HEARTBEAT, SILENCE, cluster } from './lib/cluster.mjs';
-import { drained, ownerOf } from './lib/processes.mjs';
+import { drained, owners } from './lib/processes.mjs';
 
 const QUICK = '/quick/';        /* where pings time out soon */
 const LOST = { ok: false, error: 'Service unavailable' };
@@ -368,8 +368,13 @@ describe('the end of a socket', () => {
         const sockets = await Promise.all(Array.from({ length: 8 }, () =>
             told({ mode: 'websocket', reconnection: false })));
         const ids = sockets.map((s) => s.id);
-        const pids = await Promise.all(sockets.map((s) =>
-            ownerOf(nginx, s.io.engine.transport.ws._socket)));
+        const pids = await until(() => {
+            const seats = owners(nginx);
+            const all = sockets.map((s) =>
+                seats.get(s.io.engine.transport.ws._socket.localPort));
+
+            return all.every(Boolean) && all;
+        }, 'each is on some worker');
         const gone = ids.filter((_, i) => pids[i] === pids[0]);
 
         await nginx.kill(pids[0]);
