@@ -8,7 +8,6 @@
 
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
 import fs from 'node:fs';
 import http from 'node:http';
 import net from 'node:net';
@@ -57,18 +56,29 @@ export async function until(fn, what, patience = PATIENCE) {
 }
 
 
+/*
+ * A port that nobody has, and that nobody is given soon: each process of tests
+ * takes them from a hundred of its own, below those that the kernel gives away.
+ * Two nginx with several workers would share one without a word.
+ */
+let ports = Math.floor(Math.random() * 100);
+
 export async function freePort() {
-    const server = net.createServer();
+    for (let attempt = 0; attempt < 100; attempt++) {
+        const port = 11000 + process.pid % 200 * 100 + ports++ % 100;
+        const server = net.createServer();
+        const free = await new Promise((resolve) => {
+            server.once('error', () => resolve(false));
+            server.listen(port, '127.0.0.1',
+                          () => server.close(() => resolve(true)));
+        });
 
-    server.listen(0, '127.0.0.1');
-    await once(server, 'listening');
+        if (free) {
+            return port;
+        }
+    }
 
-    const { port } = server.address();
-
-    server.close();
-    await once(server, 'close');
-
-    return port;
+    throw new Error('no port is free');
 }
 
 
