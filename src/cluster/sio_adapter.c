@@ -11,6 +11,7 @@ static int sio_adapter_event(sio_adapter_t *a, const msgpack_object *data,
     sio_adapter_broadcast_t *b);
 static int sio_adapter_options(sio_adapter_t *a, const msgpack_object *opts,
     sio_adapter_broadcast_t *b);
+static uint64_t sio_adapter_timeout(const msgpack_object *value);
 static int sio_adapter_names(sio_adapter_t *a, const msgpack_object *list,
     unsigned which, sio_adapter_names_t *names);
 static int sio_adapter_flag(const msgpack_object *map, const char *name,
@@ -153,7 +154,7 @@ static int
 sio_adapter_options(sio_adapter_t *a, const msgpack_object *opts,
     sio_adapter_broadcast_t *b)
 {
-    const msgpack_object  *flags, *timeout;
+    const msgpack_object  *flags;
 
     if (sio_adapter_names(a, sio_adapter_member(opts, "rooms"), 0, &b->rooms)
         != SIO_OK
@@ -173,13 +174,38 @@ sio_adapter_options(sio_adapter_t *a, const msgpack_object *opts,
     b->is_volatile = sio_adapter_flag(flags, "volatile", 1);
     b->plain = sio_adapter_flag(flags, "compress", 0);
 
-    timeout = sio_adapter_member(flags, "timeout");
-
-    if (timeout != NULL && timeout->type == MSGPACK_OBJECT_POSITIVE_INTEGER) {
-        b->timeout = timeout->via.u64;
-    }
+    b->timeout = sio_adapter_timeout(sio_adapter_member(flags, "timeout"));
 
     return SIO_OK;
+}
+
+
+/* Servers for Node.js take any number, and write 1000 / 3 as a float. */
+
+static uint64_t
+sio_adapter_timeout(const msgpack_object *value)
+{
+    if (value == NULL) {
+        return 0;
+    }
+
+    switch (value->type) {
+
+    case MSGPACK_OBJECT_POSITIVE_INTEGER:
+        return value->via.u64;
+
+    case MSGPACK_OBJECT_FLOAT32:
+    case MSGPACK_OBJECT_FLOAT64:
+
+        if (value->via.f64 > 0 && value->via.f64 < UINT32_MAX) {
+            return (uint64_t) value->via.f64 + 1;
+        }
+
+        return 0;
+
+    default:
+        return 0;
+    }
 }
 
 

@@ -387,9 +387,24 @@ test_encode(void)
 static void
 test_requests(void)
 {
+    size_t                   i;
     uint8_t                  bytes[256];
     sio_span_t               message, again;
     sio_adapter_request_t    r;
+
+    static const struct {
+        const char          *hex;
+        uint64_t             ms;
+    } times[] = {
+        { "cb4074d55555555555", 334 },      /* 1000 / 3 */
+        { "cb3fe0000000000000", 1 },        /* 0.5 */
+        { "ca43a6aaab", 334 },
+        { "cb0000000000000000", 0 },
+        { "cbc08f400000000000", 0 },        /* -1000 */
+        { "cb7ff0000000000000", 0 },        /* infinity */
+        { "cb7ff8000000000000", 0 },        /* no number */
+        { "d0ff", 0 }, { "a131", 0 }, { "c0", 0 }
+    };
 
     message = sio_span("{\"uid\":\"U\",\"type\":2,\"opts\":{\"rooms\":"
                        "[\"r\\u0031\",5],\"except\":[\"x\"]},\"rooms\":"
@@ -432,6 +447,17 @@ test_requests(void)
        && r.type == SIO_ADAPTER_BROADCAST && r.broadcast.timeout == 1000
        && sio_span_eq(r.broadcast.text, sio_span("42[\"e\"]")),
        "a broadcast with acks %s", sio_adapter_why(codec));
+
+    for (i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
+        message.n = append_hex(bytes, 0, "85a3756964a155a97265717565737449"
+                               "64a149a47479706507a67061636b6574"
+                               "82a47479706502a46461746191a165a46f707473"
+                               "81a5666c61677381a774696d656f7574");
+        message.n = append_hex(bytes, message.n, times[i].hex);
+        ok(sio_adapter_request_read(codec, message, &r) == SIO_OK
+           && r.broadcast.timeout == times[i].ms, "a timeout %s",
+           times[i].hex);
+    }
 
     r.uid = sio_span("U");
     r.id = sio_span("I");
