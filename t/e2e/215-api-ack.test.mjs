@@ -805,7 +805,10 @@ run('workers that die and leave', { workers: 2 }, (state) => {
         const q = await question(polling);
 
         await nginx.reload();
-        await q.answer('["kept"]');
+
+        /* the old workers still take connections, and break them off */
+        await until(() => q.answer('["kept"]').then(() => true, () => false),
+                    'the answer is taken');
 
         const { responses, missing, timedOut }
             = JSON.parse((await answer).body);

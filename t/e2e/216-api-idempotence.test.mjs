@@ -257,11 +257,12 @@ run('keys', { workers: 4 }, (state) => {
 
         const workers = await nginx.reload();
 
+        /* the old ones still take connections, and break them off */
+        await until(() => nginx.workers().length === workers.length,
+                    'the old workers are gone');
         assert.deepEqual(await nginx.publish(emit),
                          { ...first, duplicate: true });
 
-        await until(() => nginx.workers().length === workers.length,
-                    'the old workers are gone');
         await nginx.kill(workers[0]);
         assert.deepEqual(await nginx.publish(emit),
                          { ...first, duplicate: true });

@@ -9,7 +9,7 @@ import http2 from 'node:http2';
 import { after, before, describe, test } from 'node:test';
 
 import { closeAll, collect, connect, emitAck } from '../lib/client.mjs';
-import { PATIENCE, makeCertificate, nginxVersion, startNginx }
+import { PATIENCE, makeCertificate, nginxVersion, startNginx, until }
     from '../lib/nginx.mjs';
 import { OP, TRANSPORTS, WebSocketRaw, decodePayload, frame, openSession }
     from '../lib/raw.mjs';
@@ -141,7 +141,6 @@ function suite(workers) {
     test('a client that stops reading loses volatile events only', async () => {
         const pad = 'x'.repeat(5000);
         const event = (name, n) => frame(OP.TEXT, `42["${name}",${n},"${pad}"]`);
-        const counters = async () => (await call('status')).counters;
         const sender = await WebSocketRaw.open(url);
         let closed;
 
@@ -205,7 +204,7 @@ function suite(workers) {
     test('one that is too slow is closed quietly', async () => {
         const ws = await WebSocketRaw.open(url);
         const id = await ws.connect();
-        const slow = async () => (await call('status')).counters.slow_closed;
+        const slow = async () => (await counters()).slow_closed;
         const before = await slow();
 
         ws.socket.pause();
@@ -388,6 +387,16 @@ function suite(workers) {
         assert.equal(json.ok, true, JSON.stringify(json));
 
         return json;
+    }
+
+    /* Once all workers have read what was sent: none is lapped by the log. */
+    function counters() {
+        return until(async () => {
+            const status = await call('status');
+
+            return status.workers.every(({ lag }) => lag === 0)
+                   && status.counters;
+        }, 'all is read');
     }
 
     function publish(body) {
