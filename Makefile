@@ -236,7 +236,7 @@ soak: $(subject) npm
 # The tests of cuts take two thirds of the time again.
 chaos: $(subject) npm
 	@$(nginx_env) CHAOS_TIME=$(CHAOS_TIME) CHAOS_CLIENTS=$(CHAOS_CLIENTS) \
-		$(run) node --limit $$((2 * $(CHAOS_TIME) + 300)) chaos \
+		$(run) node --limit $$((2 * $(CHAOS_TIME) + 600)) chaos \
 		$(wildcard t/chaos/*$(T)*.test.mjs)
 
 
