@@ -162,9 +162,14 @@ test('master_process off', async () => {
 test('daemon on', async () => {
     const nginx = await start({ daemon: true });
     const members = await served(nginx);
+    const old = nginx.workers();
 
     await nginx.reload();
     await reached(nginx, polls(members));
+
+    /* until then they accept, and move whom they have accepted */
+    await until(async () => (await nginx.status()).workers.every(
+        (w) => w.draining || !old.includes(w.pid)), 'old workers leave');
     await reached(nginx, await served(nginx));
     await closeMembers();
     await nginx.stop();
