@@ -346,11 +346,8 @@ class Nginx {
             return false;
         }
 
-        this.successor = await until(() => {
-            const file = path.join(this.prefix, 'nginx.pid');
-
-            return fs.existsSync(file) && Number(this.read('nginx.pid'));
-        }, 'the daemon has a pid');
+        this.successor = await until(() => this.announced,
+                                     'the daemon has a pid');
 
         return true;
     }
@@ -378,6 +375,17 @@ class Nginx {
 
     read(name) {
         return fs.readFileSync(path.join(this.prefix, name), 'utf8');
+    }
+
+    /* The pid in nginx.pid; null while a binary upgrade moves that file. */
+    get announced() {
+        try {
+            return Number(this.read('nginx.pid')) || null;
+
+        } catch (err) {
+            assert.equal(err.code, 'ENOENT');
+            return null;
+        }
     }
 
     logs() {

@@ -248,8 +248,7 @@ describe('a binary upgrade (USR2)', () => {
         process.kill(old, 'SIGUSR2');
 
         return until(() => {
-            const pid = fs.existsSync(path.join(nginx.prefix, 'nginx.pid'))
-                        && Number(nginx.read('nginx.pid'));
+            const pid = nginx.announced;
 
             return pid && pid !== old && pid;
         }, 'a new master', PATIENCE * 3);
@@ -449,8 +448,7 @@ describe('a binary upgrade (USR2)', () => {
         await ready(nginx, master);
         process.kill(master, 'SIGQUIT');
         await until(() => !fs.existsSync(`/proc/${master}`)
-                          && Number(nginx.read('nginx.pid'))
-                             === nginx.master,
+                          && nginx.announced === nginx.master,
                     'the old master is alone again', PATIENCE * 3);
         await reached(nginx, [ws, ...await served(nginx)]);
         await closeMembers();
