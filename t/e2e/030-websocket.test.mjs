@@ -8,7 +8,7 @@ import { after, before, describe, test } from 'node:test';
 
 import { startNginx } from '../lib/nginx.mjs';
 import { OP, Polling, WebSocketRaw, closeBody, frame } from '../lib/raw.mjs';
-import { now, timely } from '../lib/timely.mjs';
+import { now, steady } from '../lib/steady.mjs';
 
 for (const workers of [1, 4]) {
     describe(`websocket with ${workers} worker(s)`, () => suite(workers));
@@ -269,7 +269,7 @@ function suite(workers) {
     });
 
     test('the answer to a close frame ends the connection',
-         () => timely(async () => {
+         () => steady(async () => {
         for (const bad of [frame(OP.TEXT, `4${'x'.repeat(100000)}`),
                            frame(OP.TEXT, '42{}')])
         {

@@ -11,7 +11,7 @@ import { after, before, describe, test } from 'node:test';
 import { REORDERS } from '../lib/faults.mjs';
 import { startNginx } from '../lib/nginx.mjs';
 import { OP, Polling, WebSocketRaw, frame, upgrade } from '../lib/raw.mjs';
-import { now, timely } from '../lib/timely.mjs';
+import { now, steady } from '../lib/steady.mjs';
 
 for (const workers of [1, 4]) {
     describe(`upgrade with ${workers} worker(s)`, () => suite(workers));
@@ -373,7 +373,7 @@ function suite(workers) {
             await stays(session);
         });
 
-        test('no "5" comes in time', () => timely(async () => {
+        test('no "5" comes in time', () => steady(async () => {
             const session = await Polling.open(hasty.url);
             const start = now();
             const ws = await probe(session);

@@ -12,7 +12,7 @@ import { closeAll, collect, connect, once } from '../lib/client.mjs';
 import { PATIENCE, startNginx, until } from '../lib/nginx.mjs';
 import { Polling, TRANSPORTS, WebSocketRaw, openSession }
     from '../lib/raw.mjs';
-import { now, timely } from '../lib/timely.mjs';
+import { now, steady } from '../lib/steady.mjs';
 
 const INTERVAL = 300;
 
@@ -77,7 +77,7 @@ function suite(workers) {
         await session.close();
     });
 
-    test('without a pong a parked GET gets "1"', () => timely(async () => {
+    test('without a pong a parked GET gets "1"', () => steady(async () => {
         const start = now();
         const session = await Polling.open(nginx.url);
 
@@ -94,7 +94,7 @@ function suite(workers) {
         await session.assertGone();
     });
 
-    test('a session that is gone is in no room', () => timely(async () => {
+    test('a session that is gone is in no room', () => steady(async () => {
         const session = await Polling.open(nginx.url);
         const rooms = [`room:${session.sid}`];
         const matched = async () =>
@@ -109,7 +109,7 @@ function suite(workers) {
     }));
 
     test('who does not poll in time for the ping is gone',
-         () => timely(async () => {
+         () => steady(async () => {
         const session = await Polling.open(nginx.url);
 
         await session.connect();
@@ -151,7 +151,7 @@ function suite(workers) {
     }
 
     test('a stock client that sends no pong is dropped',
-         () => timely(async () => {
+         () => steady(async () => {
         const socket = await connect(nginx, { mode: 'websocket' });
         const reason = once(socket, 'disconnect');
 
@@ -163,7 +163,7 @@ function suite(workers) {
 
     function both(transport) {
         test('a ping each interval, as long as pongs come',
-             () => timely(async () => {
+             () => steady(async () => {
             let since = now();
             const session = await openSession(transport, patient.url);
 
@@ -177,7 +177,7 @@ function suite(workers) {
             await session.close();
         }));
 
-        test('traffic does not put off the ping', () => timely(async () => {
+        test('traffic does not put off the ping', () => steady(async () => {
             const start = now();
             const session = await openSession(transport, patient.url);
             const id = await session.connect();
@@ -205,7 +205,7 @@ function suite(workers) {
             await session.close();
         }));
 
-        test('no traffic stands for a pong', () => timely(async () => {
+        test('no traffic stands for a pong', () => steady(async () => {
             const start = now();
             const session = await openSession(transport, nginx.url);
             let over = false;
@@ -236,7 +236,7 @@ function suite(workers) {
         }));
 
         test('a pong that nobody asked for does no harm',
-             () => timely(async () => {
+             () => steady(async () => {
             const session = await openSession(transport, patient.url);
 
             await session.send('3');
@@ -252,7 +252,7 @@ function suite(workers) {
         }));
 
         test('no pong: closed after interval and timeout',
-             () => timely(async () => {
+             () => steady(async () => {
             const start = now();
             const session = await openSession(transport, nginx.url);
 
@@ -298,7 +298,7 @@ describe('connect timeout', { concurrency: 16 }, () => {
         const open = () => openSession(transport, nginx.url);
 
         test(`${transport}: who never connects is closed`,
-             () => timely(async () => {
+             () => steady(async () => {
             const start = now();
 
             await ends(await open());
@@ -306,7 +306,7 @@ describe('connect timeout', { concurrency: 16 }, () => {
         }));
 
         test(`${transport}: a refused CONNECT does not count`,
-             () => timely(async () => {
+             () => steady(async () => {
             const session = await open();
 
             await session.send('40/other,');
@@ -315,7 +315,7 @@ describe('connect timeout', { concurrency: 16 }, () => {
             await ends(session);
         }));
 
-        test(`${transport}: who has left may stay`, () => timely(async () => {
+        test(`${transport}: who has left may stay`, () => steady(async () => {
             const session = await open();
 
             await session.connect('/known');
