@@ -544,6 +544,9 @@ class Nginx {
         const faults = [];
         const gone = () => processesIn(this.prefix).length === 0;
 
+        /* with a sanitizer each worker looks for leaks before it goes */
+        const patience = PATIENCE * (1 + (this.options.workers ?? 1) / 50);
+
         if (this.successor) {
             process.kill(this.successor, signal);
 
@@ -557,7 +560,7 @@ class Nginx {
         }
 
         try {
-            await until(gone, `all processes leave on ${signal}`);
+            await until(gone, `all processes leave on ${signal}`, patience);
 
         } catch (err) {
             faults.push(err.message);
