@@ -30,6 +30,9 @@ const MODULE = process.env.TEST_NGINX_MODULE
  */
 export const PATIENCE = Number(process.env.TEST_PATIENCE ?? 10000);
 
+/* A sanitizer, or valgrind, makes the server itself slower. */
+export const SLOWED = PATIENCE > 10000;
+
 const instances = new Set();
 
 
