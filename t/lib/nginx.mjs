@@ -499,6 +499,9 @@ class Nginx {
     }
 
     async #ok(operation, body) {
+        /* { room: socket.id } of a socket that has none goes to everybody */
+        assert.ok(!Object.values(body ?? {}).includes(undefined), operation);
+
         const res = await this.api(operation, body);
 
         assert.equal(res.status, 200, `${operation}: ${res.body}`);

@@ -157,13 +157,13 @@ run('several namespaces', {
 
             for (let i = 0; i < 15; i++) {
                 const first = await connect(state.nginx, { mode });
+                const { id: room } = first;
                 const count = i % 4;
 
                 await lose(first);
 
                 for (const k of numbers(0, count)) {
-                    await state.nginx.publish({ room: first.id, event: 'n',
-                                                data: k });
+                    await state.nginx.publish({ room, event: 'n', data: k });
                 }
 
                 host.io._autoConnect = false;
