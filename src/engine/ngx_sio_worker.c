@@ -21,7 +21,7 @@ static ngx_uint_t ngx_sio_worker_left(void);
 static void ngx_sio_worker_move(ngx_uint_t n);
 static void ngx_sio_worker_move_polls(ngx_sio_reader_t *reader);
 static ngx_uint_t ngx_sio_worker_move_peers(ngx_sio_reader_t *reader,
-    ngx_uint_t kind, ngx_uint_t n);
+    ngx_uint_t kind, ngx_uint_t n, ngx_uint_t last);
 
 
 static const ngx_array_t  *ngx_sio_zones;       /* ngx_sio_zone_t * */
@@ -163,14 +163,17 @@ ngx_sio_worker_left(void)
 static void
 ngx_sio_worker_move(ngx_uint_t n)
 {
+    ngx_uint_t         last;
     ngx_sio_reader_t  *reader;
+
+    last = (ngx_msec_int_t) (ngx_sio_drain_end - ngx_current_msec) <= 0;
 
     for (reader = ngx_sio_readers; reader; reader = reader->next) {
         ngx_sio_worker_move_polls(reader);
-        n = ngx_sio_worker_move_peers(reader, NGX_SIO_PEER_WEBSOCKET, n);
+        n = ngx_sio_worker_move_peers(reader, NGX_SIO_PEER_WEBSOCKET, n, last);
 
-        if ((ngx_msec_int_t) (ngx_sio_drain_end - ngx_current_msec) <= 0) {
-            n = ngx_sio_worker_move_peers(reader, NGX_SIO_PEER_PROBE, n);
+        if (last) {
+            n = ngx_sio_worker_move_peers(reader, NGX_SIO_PEER_PROBE, n, last);
         }
     }
 }
@@ -195,17 +198,29 @@ ngx_sio_worker_move_polls(ngx_sio_reader_t *reader)
 }
 
 
+/* Who is behind, as after an upgrade, is first given what is there for it. */
+
 static ngx_uint_t
 ngx_sio_worker_move_peers(ngx_sio_reader_t *reader, ngx_uint_t kind,
-    ngx_uint_t n)
+    ngx_uint_t n, ngx_uint_t last)
 {
-    ngx_queue_t  *q;
+    ngx_queue_t     *q, *next;
+    ngx_sio_peer_t  *peer;
 
-    for ( /* void */ ; n && !ngx_queue_empty(&reader->all[kind]); n--) {
-        q = ngx_queue_head(&reader->all[kind]);
+    for (q = ngx_queue_head(&reader->all[kind]);
+         n && q != ngx_queue_sentinel(&reader->all[kind]);
+         q = next)
+    {
+        next = ngx_queue_next(q);
+        peer = ngx_queue_data(q, ngx_sio_peer_t, queue);
+
+        if (peer->lag && !last) {
+            continue;
+        }
+
         ngx_sio_stat(reader->zone, moved, 1);
-        ngx_sio_peer_close(ngx_queue_data(q, ngx_sio_peer_t, queue),
-                           NGX_SIO_END_RESTART);
+        ngx_sio_peer_close(peer, NGX_SIO_END_RESTART);
+        n--;
     }
 
     return n;

@@ -8,6 +8,7 @@ import fs from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import { afterEach, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 import { client, connected, connect, once, closeAll, emitAck, waitAll }
     from '../lib/client.mjs';
@@ -26,6 +27,7 @@ const DRAIN = 1500;
  * more if it has more, so it takes a hundred clients to make it last.
  */
 const LONG = 10000;
+const STEP = 50;             /* ms until the next client is moved */
 const MANY = 400;
 
 let nginx, baseline;
@@ -294,6 +296,44 @@ test('an upgrade that has begun is finished by a leaving worker', async () => {
     assert.equal(await probe.end(DRAIN + PATIENCE), 1012);
     await exited(nginx, [next]);
     await idle.close();
+});
+
+
+test('who is behind is moved when it has got what is there', async () => {
+    await draining(LONG);
+
+    const session = await Polling.open(nginx.url);
+    const id = await session.connect();
+    const ws = await WebSocketRaw.open(nginx.url, { sid: session.sid });
+    const old = await ownerOf(nginx, ws.socket);
+
+    await ws.send('2probe');
+    assert.equal(await ws.recv(), '3probe');
+
+    const { parked } = await session.park();
+
+    assert.equal((await parked).body, '6');
+
+    /* more than the kernel takes for a client that does not read */
+    for (let n = 0; n < 60; n++) {
+        await nginx.publish({ rooms: id, event: 'e',
+                              data: [n, 'x'.repeat(100000)] });
+    }
+
+    await nginx.reload({ drain: `${DRAIN}ms` });
+    await until(async () => (await nginx.status()).workers
+        .find((w) => w.pid === old)?.draining, 'the old worker is leaving');
+    ws.socket.pause();
+    await ws.send('5');
+    await sleep(STEP * 6);
+    ws.socket.resume();
+
+    for (let n = 0; n < 60; n++) {
+        assert.match(await ws.recv(), new RegExp(`^42\\["e",\\[${n},"xx`));
+    }
+
+    assert.equal(await ws.end(LONG + PATIENCE), 1012);
+    await exited(nginx, [old]);
 });
 
 
