@@ -396,8 +396,10 @@ ngx_http_sio_websocket_flush(ngx_http_request_t *r)
         c->error = 1;
 
     } else if ((r->out || c->buffered)
-               && ngx_http_output_filter(r, NULL) == NGX_ERROR)
+               && ngx_http_write_filter(r, NULL) == NGX_ERROR)
     {
+        /* the other filters may keep what has no data, as that of SSI does */
+
         c->error = 1;
     }
 

@@ -67,6 +67,9 @@ function suite() {
     check('a 101 that goes out in two pieces', {
         location: `${ROOMS} postpone_output 0; limit_rate 100;`,
     }, slowHandshake);
+    check('a 101 that is given to SSI', {
+        location: `${ROOMS} ssi on; ssi_types *;`,
+    }, includedHandshake);
     check('a 101 that nobody reads, of a WebSocket that is refused', {
         location: 'send_timeout 4s; add_header X-Long $long always;',
         server: `set $some "${'x'.repeat(4000)}"; ${LONG}`,
@@ -297,6 +300,14 @@ async function refusedJoins(nginx) {
     assert.equal(memory.memberships.used, 0);
     assert.equal(memory.rooms.used, 0);
     await session.close();
+}
+
+
+async function includedHandshake(nginx) {
+    const ws = await WebSocketRaw.open(nginx.url);
+
+    await ws.connect();
+    ws.close();
 }
 
 
