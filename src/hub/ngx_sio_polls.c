@@ -176,6 +176,12 @@ ngx_sio_poll_admit(ngx_sio_zone_t *zone, uint32_t cell, ngx_sio_mask_t *wake)
 
     if (s->poll && s->answering) {
         ngx_sio_poll_commit(zone, cell);
+
+        if (s->state == NGX_SIO_CLOSED && s->farewell == 0) {
+            ngx_sio_session_free_locked(zone, cell);
+            return NGX_DECLINED;
+        }
+
         return NGX_OK;
     }
 
@@ -299,6 +305,12 @@ ngx_sio_poll_answer(ngx_sio_zone_t *zone, ngx_sio_poll_t *poll, uint64_t next)
 
         if (poll->ping) {
             s->ping_sent = 1;
+        }
+
+        /* it is said once */
+
+        if (poll->farewell) {
+            s->farewell = 0;
         }
     }
 

@@ -89,6 +89,9 @@ function suite() {
     check('a pong moves the ping of the GET that waits already', {
         location: `socketio_ping_interval 400ms; socketio_ping_timeout 1h;`,
     }, pongWhileParked);
+    check('a farewell is not said again to who has it already', {
+        location: `${ROOMS} postpone_output 0; limit_rate $arg_rate;`,
+    }, oneFarewell);
     check('a POST of pongs and leaves is one record for the GET that waits', {
         location: `${ROOMS} socketio_ping_interval 10m;`,
     }, manyPongs);
@@ -431,6 +434,18 @@ async function manyPongs(nginx) {
     assert.equal(await other.recv(), '42["e"]');
     await session.close();
     other.close();
+}
+
+
+/* The worker has handed its answer out and is not through with it. */
+async function oneFarewell(nginx) {
+    const session = await Polling.open(nginx.url);
+    const slow = session.get({ query: { rate: 10 } });
+
+    await slow.sent;
+    await session.send('1');
+    await session.assertGone();
+    slow.abort();
 }
 
 
