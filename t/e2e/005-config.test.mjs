@@ -430,7 +430,7 @@ takes('a namespace\'s directive on any level', [
      socketio_leave_event out; socketio_limit_rooms 65535;
      socketio_room_max_length 4096; socketio_send_buffer 1024m;
      socketio_on a drop;
-     server { listen 127.0.0.1:1; socketio_room a:*;
+     server { listen 127.0.0.1:10001; socketio_room a:*;
               socketio_join_event in; socketio_leave_event out;
               socketio_limit_rooms 1; socketio_room_max_length 3;
               socketio_send_buffer 4k; socketio_on b relay room=c; }`,
@@ -441,7 +441,7 @@ takes('an endpoint\'s directive on any level', [
      socketio_connect_timeout 1m; socketio_upgrade_timeout 1d;
      socketio_max_payload 1; socketio_transports websocket polling;
      socketio_cookie io; socketio_origin *; socketio_limit_namespaces 1;
-     server { listen 127.0.0.1:1; socketio_ping_interval 1s;
+     server { listen 127.0.0.1:10001; socketio_ping_interval 1s;
               socketio_ping_timeout 1s; socketio_connect_timeout 1s;
               socketio_upgrade_timeout 1s; socketio_max_payload 1024m;
               socketio_transports polling; socketio_cookie off;
@@ -634,6 +634,10 @@ describe('a reload', () => {
 
             await session.connect();
             await nginx.reload({ server: more, location: '# changed' });
+
+            /* it is the new worker that is to know the session */
+            await until(() => nginx.workers().length === 1,
+                        'the old worker has left');
             assert.deepEqual(await session.ack(1, ['join', 'a']),
                              [{ ok: false, error: 'Forbidden',
                                 rooms: ['a'] }]);

@@ -466,7 +466,12 @@ run('socketio_announce where workers are killed', {
             await s.ack(1, ['join', 'killed']);
         }
 
-        /* nothing of the watcher is in flight, so it lives on */
+        /* all workers have gone on: nothing of the watcher is in flight */
+        const pids = new Set();
+
+        await until(async () =>
+            pids.add((await state.nginx.status()).pid).size === 3,
+                    'each worker has answered');
 
         for (const pid of state.nginx.workers()) {
             await state.nginx.kill(pid);

@@ -139,7 +139,8 @@ class Example {
             const { json } = await this.nginx.request('GET', '/fence/status');
 
             return json.sessions.polling + json.sessions.websocket === 0
-                   && json.sockets.connected + json.sockets.waiting === 0;
+                   && json.sockets.connected + json.sockets.waiting === 0
+                   && json.memory.sockets.used === 0;
         }, 'all sessions are closed', PATIENCE * 2);
     }
 
