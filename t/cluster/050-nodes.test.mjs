@@ -286,11 +286,11 @@ describe('a name in the URL', { skip: NO_REDIS }, () => {
     });
 
     test('a resolver that says nothing blocks nobody', async () => {
-        const port = await freePort();
         const dns = dgram.createSocket('udp4');
 
-        await new Promise((resolve) => { dns.bind(port, '127.0.0.1', resolve); });
+        await new Promise((resolve) => { dns.bind(0, '127.0.0.1', resolve); });
 
+        const { port } = dns.address();
         const nginx = await startNginx({
             location: 'socketio_room *;',
             http: `resolver 127.0.0.1:${port}; resolver_timeout 1s;

@@ -59,24 +59,50 @@ export async function until(fn, what, patience = PATIENCE) {
 }
 
 
+/* A server that listens there, or null. */
+function listening(port) {
+    const server = net.createServer((socket) => socket.destroy());
+
+    return new Promise((resolve) => {
+        server.once('error', () => resolve(null));
+        server.listen(port, '127.0.0.1', () => resolve(server));
+    });
+}
+
+
+/* The first port of a hundred; who listens there has them all. */
+async function hundred() {
+    for (let n = 0; n < 200; n++) {
+        const first = 11000 + (process.pid + n) % 200 * 100;
+        const server = await listening(first);
+
+        if (server) {
+            server.unref();
+            return first;
+        }
+    }
+
+    throw new Error('no hundred ports are free');
+}
+
+
 /*
  * A port that nobody has, and that nobody is given soon: each process of tests
  * takes them from a hundred of its own, below those that the kernel gives away.
  * Two nginx with several workers would share one without a word.
  */
+let own;
 let ports = Math.floor(Math.random() * 100);
 
 export async function freePort() {
-    for (let attempt = 0; attempt < 100; attempt++) {
-        const port = 11000 + process.pid % 200 * 100 + ports++ % 100;
-        const server = net.createServer();
-        const free = await new Promise((resolve) => {
-            server.once('error', () => resolve(false));
-            server.listen(port, '127.0.0.1',
-                          () => server.close(() => resolve(true)));
-        });
+    const first = await (own ??= hundred());
 
-        if (free) {
+    for (let attempt = 0; attempt < 100; attempt++) {
+        const port = first + 1 + ports++ % 99;
+        const server = await listening(port);
+
+        if (server) {
+            await new Promise((resolve) => { server.close(resolve); });
             return port;
         }
     }
