@@ -63,6 +63,7 @@ async function floor(...options) {
 /*
  * As load(), judged by onlyFaults(), each time: longer and longer until there
  * is enough in its window, for which a busy machine may need more than usual.
+ * Where there is less, a fault that is wanted may not have come yet.
  */
 async function enough(port, options, wanted, is) {
     let line;
@@ -70,11 +71,13 @@ async function enough(port, options, wanted, is) {
     for (const times of [1, 4, 16]) {
         line = await load(port, {
             ...options, duration: (options.duration ?? 0.4) * times });
-        onlyFaults(line, ...wanted);
 
         if (is(line.window)) {
+            onlyFaults(line, ...wanted);
             return line;
         }
+
+        onlyFaults(line, ...wanted.map((name) => name.replace(/\??$/, '?')));
     }
 
     return assert.fail(JSON.stringify(line));
@@ -92,7 +95,7 @@ function onlyFaults(line, ...wanted) {
                      `${name}: ${line.faults[name]}`);
     }
 
-    assert.equal(line.code, wanted.length ? 1 : 0);
+    assert.equal(line.code, FAULTS.some((name) => line.faults[name]) ? 1 : 0);
 }
 
 
@@ -116,7 +119,7 @@ describe('a server that does wrong', () => {
                 await enough(server.port, {
                     clients: 50, outstanding: 1, ...options,
                     ...wanted.join().includes('lost') && { patience: 3 },
-                }, wanted, (window) => window.deliveries > 100);
+                }, wanted, (window) => window.deliveries > 500);
 
             } finally {
                 server.stop();
