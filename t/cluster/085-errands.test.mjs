@@ -339,7 +339,10 @@ describe('errands', { skip: NO_REDIS }, () => {
             .status, 404);
         await it.raw.publish(ANSWER, '{"last":1}');
         await until(() => answers.at(-1)?.last, 'all answers');
-        assert.equal(answers.length, 3);
+
+        /* one to a question of another test may still have come */
+        assert.equal(answers.filter((a) => a.requestId?.startsWith(it.ids[0]))
+            .length, 2);
         await sub.unsubscribe(ANSWER);
     });
 

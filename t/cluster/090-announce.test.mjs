@@ -10,6 +10,7 @@ import { closeAll, connect, emitAck, waitAll } from '../lib/client.mjs';
 import { startNginx, until } from '../lib/nginx.mjs';
 import { NO_REDIS, heard, startNode, startRedis } from '../lib/redis.mjs';
 import { SECRET, inSeconds, token } from '../lib/tokens.mjs';
+import { owners } from '../workers/lib/processes.mjs';
 
 const LOCATION = `
     socketio_jwt_key HS256 secret=${SECRET};
@@ -222,11 +223,19 @@ describe('announcements', { skip: NO_REDIS }, () => {
         await until(() => all.every((w) => w.got.length === 4), 'joins');
         all.forEach((w) => { w.got = []; });
 
+        /* who lets the others know must not be killed before it has done so */
+        let out = 0;
+
         for (const pid of it.nginx[0].workers()) {
+            const at = owners(it.nginx[0]);
+
+            out += s.filter(({ io }) => at.get(
+                io.engine.transport.ws._socket.localPort) === pid).length;
             await it.nginx[0].kill(pid);
+            await until(() => all.every((w) => w.got.length >= out), 'leaves');
         }
 
-        await until(() => all.every((w) => w.got.length >= 4), 'leaves');
+        assert.equal(out, 4);
         await get(all.map((w) => {
             w.got.sort((a, b) => (a[1].userId < b[1].userId ? -1 : 1));
 

@@ -54,8 +54,11 @@ async function dieAt(redis, emitter, point) {
         await until(() => nginx.workers().length === 2
                           && !nginx.workers().some((pid) => old.includes(pid)),
                     'the old one is gone', PATIENCE * 3);
+        await until(() => old.every((pid) => nginx.logs()
+            .includes(` ${pid} exited `)), 'the log tells how', PATIENCE * 3);
         await until(() => redis.cli('client', 'list', 'type', 'pubsub')
-            .match(/ psub=[1-9]/g)?.length === 1, 'no other does', PATIENCE * 3);
+            .match(/ psub=[1-9]/g)?.join() === ' psub=2', 'no other does',
+                    PATIENCE * 3);
 
         const { cluster_handovers: over, cluster_handovers_cut: cut } =
             (await nginx.status()).counters;
@@ -63,7 +66,7 @@ async function dieAt(redis, emitter, point) {
 
         /* the points that are left are those of clients */
         if (!dead) {
-            return { dead };
+            return { dead, cut };
         }
 
         const socket = await connect(nginx, { mode: 'websocket' });
@@ -98,7 +101,12 @@ test('a worker dies while listening is handed over', { skip }, async (t) => {
         const emitter = new Emitter(await redis.client());
 
         for (point = 1; point < POINTS; point++) {
-            const { dead, over, cut } = await dieAt(redis, emitter, point);
+            let { dead, over, cut } = await dieAt(redis, emitter, point);
+
+            /* on a machine that stands still it is cut, and has fewer points */
+            for (let i = 0; i < 5 && !dead && cut > 0; i++) {
+                ({ dead, over, cut } = await dieAt(redis, emitter, point));
+            }
 
             if (!dead) {
                 break;

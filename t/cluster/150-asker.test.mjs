@@ -89,12 +89,18 @@ const hears = (data) => /\bSUBSCRIBE\b[^]*-response#/.test(
 const lost = (it) => it.nginx.logs().split('\n')
     .filter((line) => line.includes('asker lost Redis'));
 
-/* Redis closes the asker while nginx stands still, after something else. */
-async function closedBehind(it, before) {
+/*
+ * Redis closes the asker, whose last command it was, while nginx stands still,
+ * after something else.
+ */
+async function closedBehind(it, command, before) {
     const [pid] = it.nginx.workers();
-    const [, id] = /id=(\d+) addr=\S*redis\.sock.* psub=0 .*cmd=(un)?subscribe/
-        .exec(it.redis.cli('client', 'list'));
+    const [, id] = await until(() => new RegExp(
+        `id=(\\d+) addr=\\S*redis\\.sock.* psub=0 .*cmd=${command}\\b`)
+        .exec(it.redis.cli('client', 'list')), `its ${command}`);
 
+    /* it has read what Redis has said so far */
+    await it.nginx.status();
     process.kill(pid, 'SIGSTOP');
 
     try {
@@ -113,7 +119,7 @@ describe('a connection that breaks when it is written to', () => {
 
         let second;
 
-        await closedBehind(it, async () => {
+        await closedBehind(it, 'unsubscribe', async () => {
             second = ask(it, 'fetchSockets', {});
             await second.sent;
         });
@@ -124,15 +130,17 @@ describe('a connection that breaks when it is written to', () => {
 
     withAsker('a question ends', async (it) => {
         const sub = await it.redis.client();
-        let asked = 0;
+        let asked = 0, answered = 0;
 
         await whole(it);
         await sub.subscribe(ASK, () => { asked++; });
+        await sub.subscribe(ANSWER, () => { answered++; });
 
         const open = ask(it, 'fetchSockets', {});
 
-        await until(() => asked === 1, 'it is asked');
-        await closedBehind(it, async () => {
+        await until(() => asked === 1 && answered === 1,
+                    'it is asked, and answers itself');
+        await closedBehind(it, 'subscribe', async () => {
             open.abort();
             await sleep(50);
         });
