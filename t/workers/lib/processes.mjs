@@ -34,21 +34,27 @@ function inodes(port) {
 }
 
 
+/* undefined if a process ends, or closes the descriptor, while we look. */
+function attempt(look) {
+    try {
+        return look();
+
+    } catch {
+        return undefined;
+    }
+}
+
+
 function socketsOf(pid) {
     const found = new Set();
 
-    try {
-        for (const fd of fs.readdirSync(`/proc/${pid}/fd`)) {
-            const link = fs.readlinkSync(`/proc/${pid}/fd/${fd}`);
-            const inode = /^socket:\[(\d+)\]$/.exec(link);
+    for (const fd of attempt(() => fs.readdirSync(`/proc/${pid}/fd`)) ?? []) {
+        const link = attempt(() => fs.readlinkSync(`/proc/${pid}/fd/${fd}`));
+        const inode = /^socket:\[(\d+)\]$/.exec(link);
 
-            if (inode) {
-                found.add(inode[1]);
-            }
+        if (inode) {
+            found.add(inode[1]);
         }
-
-    } catch {
-        /* it ended, or closed the descriptor, while we looked */
     }
 
     return found;
@@ -71,6 +77,16 @@ export function owners(nginx) {
     }
 
     return of;
+}
+
+
+/* The same, once each of these sockets of clients has been accepted. */
+export function seatsOf(nginx, sockets) {
+    return until(() => {
+        const seats = owners(nginx);
+
+        return sockets.every((s) => seats.has(s.localPort)) && seats;
+    }, 'each connection is with some worker');
 }
 
 
@@ -160,6 +176,19 @@ export async function used(nginx) {
 
     return Object.fromEntries(Object.entries(memory)
         .map(([kind, pool]) => [kind, pool.used]));
+}
+
+
+/* The processes that a process has started and that have not ended. */
+export function children(parent) {
+    return fs.readdirSync('/proc').filter((pid) => {
+        const stat = /^\d+$/.test(pid)
+            && attempt(() => fs.readFileSync(`/proc/${pid}/stat`, 'utf8'));
+        const [state, ppid] = stat
+            ? stat.slice(stat.lastIndexOf(')') + 2).split(' ') : ['Z'];
+
+        return state !== 'Z' && Number(ppid) === parent;
+    }).map(Number);
 }
 
 
