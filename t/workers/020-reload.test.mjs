@@ -483,6 +483,9 @@ describe('a reload that fails', () => {
     /* text: the configuration as it would be; says: what is logged */
     const fails = async (text, says) => {
         const conf = path.join(nginx.prefix, 'nginx.conf');
+
+        await attached(nginx, 4);
+
         const workers = nginx.workers().sort();
         const before = await nginx.status();
         const members = [await Member.open(nginx),

@@ -183,7 +183,9 @@ test('another size of the zone: all begin anew', async () => {
     assert.equal(status.counters.recoveries, 0);
     assert.ok(status.counters.recoveries_epoch
               + status.counters.recoveries_unknown >= 3);
-    assert.deepEqual(clients.map((c) => c.lost), [1, 1, 1], 'they are told');
+
+    /* once more by an old worker that has not heard of the reload yet */
+    assert.ok(clients.every((c) => c.lost >= 1), 'they are told');
     await waitAll(clients.map((c) => emitAck(c.socket, 'join', 'r')));
     await nginx.publish({ rooms: 'r', event: 'n', data: 'after' });
     await until(() => clients.every((c) => c.got.length === 2), 'the next');

@@ -145,10 +145,9 @@ describe('a WebSocket that is not read', () => {
             assert.ok(more < 2048, `the worker grew by ${more}k`);
         }
 
-        /* its socket is nobody's any more */
-        const { matched } = await nginx.publish({ rooms: ws.id, event: 'e' });
-
-        assert.equal(matched, 0);
+        await until(async () => (await nginx.publish({
+            rooms: ws.id, event: 'e' })).matched === 0,
+            'its socket is nobody\'s any more');
 
         const last = await ledger.publish(['r']);
 
