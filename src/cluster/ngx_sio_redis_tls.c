@@ -88,6 +88,9 @@ ngx_sio_redis_tls_trust(ngx_conf_t *cf, ngx_sio_redis_conf_t *conf)
                                     NGX_SIO_REDIS_DEPTH)
         != NGX_OK)
     {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "cannot use \"ca=%V\" of socketio_redis",
+                           &conf->ca);
         return NGX_ERROR;
     }
 

@@ -72,7 +72,9 @@ ngx_http_sio_set_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     for (i = 1; i < cf->args->nelts; i++) {
 
-        if (ngx_strncmp(value[i].data, "zone=", 5) == 0) {
+        if (zone->name.len == 0
+            && ngx_strncmp(value[i].data, "zone=", 5) == 0)
+        {
             rv = ngx_http_sio_zone_name(cf, zone, &value[i]);
 
             if (rv != NGX_CONF_OK) {

@@ -285,6 +285,7 @@ describe('socketio_redis', () => {
         ['app redis://127.0.0.1 prefix=', 'needs a prefix'],
         ['app redis://127.0.0.1 prefix=a#b', 'needs a prefix'],
         ['app redis://127.0.0.1 adapter=sharded', 'invalid parameter'],
+        ['app rediss://127.0.0.1 ca=no.pem', 'no.pem" of socketio_redis in '],
         ['app redis://127.0.0.1; socketio_redis app redis://127.0.0.1',
          'duplicate "socketio_redis"'],
     ];

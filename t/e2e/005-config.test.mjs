@@ -72,6 +72,7 @@ refuses('socketio_zone', [
     ['zone=:1m', 'write zone=NAME:SIZE'],
     ['log=1m', 'needs zone=NAME:SIZE'],
     ['app 64m', 'invalid parameter "app"'],
+    ['zone=app:1m zone=b:1m', 'invalid parameter "zone=b:1m"'],
 ], 'zone');
 
 refuses('socketio_zone twice', [
