@@ -526,7 +526,10 @@ class Nginx {
 
     async #ok(operation, body) {
         /* { room: socket.id } of a socket that has none goes to everybody */
-        assert.ok(!Object.values(body ?? {}).includes(undefined), operation);
+        for (const name of ['room', 'rooms', 'except', 'socket']) {
+            assert.ok(body?.[name] !== undefined || !(name in Object(body)),
+                      `${operation}: ${name} is undefined`);
+        }
 
         const res = await this.api(operation, body);
 
