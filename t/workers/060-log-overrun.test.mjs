@@ -21,8 +21,13 @@ const PIECE = 8 * 1024;
 
 let nginx, baseline;
 
-/* Sessions whose clients went in the midst of something are gone soon, too. */
+/*
+ * Sessions whose clients went in the midst of something are gone soon, too.  A
+ * connection to a worker is kept, however often it is asked for the lag: the
+ * next one might come to a worker that is stopped.
+ */
 const it = cluster({ zone: 'zone=app:4m log=256k',
+                     http: 'keepalive_requests 1000000;',
                      location: `${HEARTBEAT} socketio_connect_timeout 20s;` },
                    () => {
     ({ nginx, baseline } = it);

@@ -23,6 +23,7 @@ let nginx, baseline;
 
 const it = cluster({
     zone: 'zone=app:8m log=256k',
+    http: 'keepalive_requests 1000000;',    /* to a worker that is not stopped */
     location: 'socketio_room *; socketio_recovery 5s;'
               + 'socketio_max_payload 2m; client_max_body_size 2m;'
               + 'socketio_on up relay room=*;',
