@@ -328,18 +328,19 @@ ngx_http_sio_effects_log(ngx_http_sio_effects_t *e,
     const ngx_http_sio_call_answer_t *answer)
 {
     ngx_uint_t   more;
-    const char  *why;
+    const char  *what, *why;
 
     if (!ngx_sio_forward_may_log(&more)) {
         return;
     }
 
+    what = e->why == NULL ? "" : e->path_len ? "the answer's " : "the answer ";
     why = e->why ? e->why : answer->failure ? answer->failure
                                             : "the status is no 2xx";
 
     ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
                   "socketio call to \"%V\" failed with status %ui: %s%*s%s%s "
                   "(%ui more lines were not logged)", &e->call->rule->uri,
-                  answer->status, e->why ? "the answer's " : "",
-                  e->path_len, e->path, e->path_len ? " " : "", why, more);
+                  answer->status, what, e->path_len, e->path,
+                  e->path_len ? " " : "", why, more);
 }

@@ -34,7 +34,7 @@ ngx_http_sio_effects_read(ngx_http_sio_effects_t *e, sio_span_t body)
     size_t     i;
     ngx_int_t  rc;
 
-    for (i = 0; i < body.n && strchr(" \t\r\n", body.p[i]); i++) {
+    for (i = 0; i < body.n && memchr(" \t\r\n", body.p[i], 4); i++) {
         /* void */
     }
 

@@ -271,7 +271,7 @@ run('what an answer does', { location: `${AUTH} ${NAMESPACES}
         socket.on('never', () => seen.push(1));
 
         for (const bad of [
-            '{"ack":[1]', '[]', { ack: { ok: true } }, { data: [] },
+            '{"ack":[1]', '[]', '\0', ' \0\n', { ack: { ok: true } }, { data: [] },
             { join: 5 }, { leave: [''] }, { emit: {} },
             { emit: [{ event: 'x' }, 1] }, { emit: [{ event: 'connect' }] },
             { emit: [{ event: 'x', room: 5 }] },
@@ -290,12 +290,17 @@ run('what an answer does', { location: `${AUTH} ${NAMESPACES}
         }
 
         /* one line in a second */
-        s.service.answer = () => ({ ...effects, emit: [{ event: 5 }] });
-        await until(async () => {
-            await emitAck(socket, 'bad');
-            return /failed with status 200: the answer's emit\[0\]\.event must/
-                .test(s.nginx.logs());
-        }, 'the reason in the log');
+        for (const [bad, line] of [
+            [{ ...effects, emit: [{ event: 5 }] },
+             "failed with status 200: the answer's emit[0].event must"],
+            ['x', 'failed with status 200: the answer is no JSON ('],
+        ]) {
+            s.service.answer = () => bad;
+            await until(async () => {
+                await emitAck(socket, 'bad');
+                return s.nginx.logs().includes(line);
+            }, 'the reason in the log');
+        }
 
         s.service.answer = () => ({});
         await emitAck(socket, 'look');
