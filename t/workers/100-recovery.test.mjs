@@ -434,8 +434,13 @@ run('tokens', { location: `${AUTH} socketio_recovery 30s;` },
     test('the rooms of rules follow the new claims', async () => {
         const socket = await open(user({ role: 'a' }));
         const got = journal(socket);
+        const rooms = socket.id;
 
         await lose(socket);
+
+        /* it is a member for as long as its worker has not seen that */
+        await until(async () => (await state.nginx.call('fetchSockets',
+            { rooms })).sockets.length === 0, 'the server has noticed');
         await state.nginx.publish({ room: 'room:a', event: 'n', data: 1 });
         socket.auth = { token: user({ role: 'b' }) };
         await back(socket);
