@@ -102,9 +102,10 @@ run('the stock client', {}, (state) => {
         test(`${mode}: without any event, and with ids as rooms`, async () => {
             const socket = await connect(state.nginx, { mode });
             const got = journal(socket);
+            const { id: room } = socket;
 
             await lose(socket);
-            await publish(0, 2, { room: socket.id });
+            await publish(0, 2, { room });
             await publish(2, 4, {});
 
             const answer = await state.nginx.publish(
