@@ -187,14 +187,17 @@ test('a GET is parked on one worker, the WebSocket is on another', async () => {
     const first = await session.poll();
     const { parked } = await session.park();
 
-    do {
+    /* one that comes before the end of the last one is let in and closed */
+    for (let answer; answer !== '3probe'; ) {
         ws?.close();
-        ws = await WebSocketRaw.request(nginx.url, { sid: session.sid });
-    } while (ws.status !== 101
-             || await ownerOf(nginx, ws.socket) === a.worker);
+        ws = await WebSocketRaw.open(nginx.url, { sid: session.sid });
 
-    await ws.send('2probe');
-    assert.equal(await ws.recv(), '3probe');
+        if (await ownerOf(nginx, ws.socket) !== a.worker) {
+            await ws.send('2probe');
+            answer = String((await ws.next()).data);
+        }
+    }
+
     assert.equal((await parked).body, '6', 'the parked GET is let go');
 
     for (let i = 20; i < 40; i++) {
