@@ -420,6 +420,12 @@ ngx_sio_select_present(const ngx_sio_select_t *select,
         return so->state == NGX_SIO_LIVE;
     }
 
+    /* who waited for its client by then was in no list */
+
+    if (so->state == NGX_SIO_WAITING && so->lost <= select->at) {
+        return 0;
+    }
+
     return so->state != NGX_SIO_FREE
            && so->from <= select->at && select->at < so->until;
 }

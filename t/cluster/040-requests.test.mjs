@@ -23,7 +23,8 @@ describe('requests', { skip: NO_REDIS }, () => {
         it.node = await startNode(it.redis);
         it.nginx = await Promise.all([1, 2].map(() => startNginx({
             workers: 2, location: `socketio_room *;
-                socketio_namespace / { } socketio_namespace /n { }`,
+                socketio_namespace / { } socketio_namespace /n { }
+                socketio_namespace /r { socketio_recovery 1m; }`,
             http: `socketio_redis app ${it.redis.url};`,
         })));
         await Promise.all(it.nginx.map((nginx) => heard(nginx)));
@@ -231,6 +232,32 @@ describe('requests', { skip: NO_REDIS }, () => {
         const [far] = (await it.node.io.in(clients[0].id).fetchSockets());
 
         assert.equal((await far.timeout(PATIENCE).emitWithAck('q', 8)).x, 8);
+        clients.forEach((c) => c.disconnect());
+    });
+
+    test('who waits for his client is not asked', async () => {
+        const clients = [];
+
+        for (let i = 0; i < 2; i++) {
+            clients.push(await connect(it.nginx[0], {
+                mode: 'websocket', namespace: '/r' }));
+            await emitAck(clients[i], 'join', 'q');
+        }
+
+        clients[1].on('q', (ack) => ack(1));
+        clients[0].io.engine.close();
+        await until(async () =>
+            (await it.nginx[0].status()).sockets.waiting, 'it waits');
+        await until(() => Number(it.redis.cli('pubsub', 'numsub',
+                                              'socket.io-request#/r#')
+            .match(/\d+$/)[0]) > 0, 'its nginx is asked');
+
+        const answer = await it.nginx[1].publish({
+            namespace: '/r', room: 'q', event: 'q', ack: { timeout: PATIENCE },
+        });
+
+        assert.deepEqual(answer.responses, [1]);
+        assert.equal(answer.expected, 1);
         clients.forEach((c) => c.disconnect());
     });
 

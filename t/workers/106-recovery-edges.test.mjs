@@ -68,6 +68,33 @@ run('in a row', {}, (state) => {
         });
     }
 
+    for (const mode of ['polling', 'websocket']) {
+        test(`${mode}: who waits is not asked for an ack`, async () => {
+            const gone = await connect(state.nginx, { mode });
+            const here = await connect(state.nginx, { mode });
+
+            for (const socket of [gone, here]) {
+                await emitAck(socket, 'join', `asked-${mode}`);
+            }
+
+            here.on('q', (ack) => ack(here.id));
+            await lose(gone);
+            await until(async () =>
+                (await state.nginx.status()).sockets.waiting, 'it waits');
+
+            const answer = await state.nginx.publish({
+                room: `asked-${mode}`, event: 'q',
+                ack: { timeout: PATIENCE },
+            });
+
+            assert.equal(answer.matched, 1);
+            assert.equal(answer.expected, 1);
+            assert.equal(answer.missing, 0);
+            assert.deepEqual(answer.responses, [here.id]);
+            await back(gone);
+        });
+    }
+
     test('before what was missed has come', async () => {
         const socket = await connect(state.nginx, { mode: 'websocket' });
         const got = journal(socket);
