@@ -311,7 +311,9 @@ ngx_http_sio_call_done(ngx_http_request_t *r, void *data, ngx_int_t rc)
 {
     ngx_http_sio_call_t *c = data;
 
-    if (rc != NGX_OK && c->rc == NGX_OK) {
+    /* NGX_AGAIN: a thread still reads it from a file */
+
+    if (rc != NGX_OK && rc != NGX_AGAIN && c->rc == NGX_OK) {
         c->rc = rc;
     }
 

@@ -470,12 +470,14 @@ describe('trouble', () => {
                 socketio_on small forward /_small;
                 socketio_on unbuffered forward /_unbuffered;
                 socketio_on slow forward /_slow;
+                socketio_on threads forward /_threads;
                 socketio_on brief forward /_call timeout=100ms;
                 socketio_on limited forward /_limited;
                 socketio_on self forward /socketio/emit;
                 socketio_on * forward /_call;
             }`,
-            http: 'limit_req_zone $server_name zone=lr:1m rate=20r/s;',
+            http: `limit_req_zone $server_name zone=lr:1m rate=20r/s;
+                   proxy_cache_path cache keys_zone=c:1m;`,
             server: ({ port }) => `${internal(service.port)}
                 location = /_refused { proxy_pass http://127.0.0.1:1; }
                 location = /_text { internal;
@@ -490,6 +492,10 @@ describe('trouble', () => {
                     proxy_http_version 1.1;
                     proxy_pass http://127.0.0.1:${service.port}; }
                 location = /_slow { internal; proxy_read_timeout 100ms;
+                    proxy_pass http://127.0.0.1:${service.port}; }
+                location = /_threads { internal; aio threads;
+                    proxy_cache c; proxy_cache_methods POST;
+                    proxy_cache_valid 1h;
                     proxy_pass http://127.0.0.1:${service.port}; }
                 location = /_limited { internal; limit_req zone=lr burst=50;
                     proxy_pass http://127.0.0.1:${service.port}; }`,
@@ -537,6 +543,8 @@ describe('trouble', () => {
             }, ['x'.repeat(2000)]],
             ['a', () => ({ ack: ['y'.repeat(200000)] }),
              ['y'.repeat(200000)]],
+            ['threads', () => ({ ack: ['t'] }), ['t']],
+            ['threads', () => false, ['t']],
             ['brief', () => false, timeout],
             ['slow', () => false, timeout],
             ['a', () => ({ ack: ['fine'] }), ['fine']],
