@@ -65,12 +65,17 @@ asan_env = TEST_NGINX_BINARY=$(out)/asan/nginx TEST_NGINX_MODULE= \
 	CHAOS_TIME=30 CHAOS_CLIENTS=200 \
 	LSAN_OPTIONS=suppressions=$(CURDIR)/t/lsan.supp:print_suppressions=0
 
+source_env = TEST_NGINX_BINARY=$(out)/source/nginx \
+	TEST_NGINX_MODULE=$(out)/source/ngx_socketio_module.so \
+	TEST_NGINX_MODULE_ECHO=$(out)/source/echo/ngx_socketio_module.so \
+	CHAOS_TIME=30
+
 
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all echo deps deps-run bench-deps npm run test unit fuzz fuzz-merge e2e \
 	workers faults soak chaos reloads cluster partition perf perf-gate asan \
-	bench bench-check lint clean help
+	source bench bench-check lint clean help
 
 
 all:
@@ -111,6 +116,7 @@ help:
 	@echo "make bench-check"
 	@echo "               whether the load generator finds what is wrong"
 	@echo "make asan      e2e, workers, cluster and chaos under ASan and UBSan"
+	@echo "make source    the same with the nginx of NGINX_SOURCE=directory"
 	@echo "make echo      the module with the tests' echo (never for use)"
 	@echo "make deps      installs packages for make test"
 	@echo "make clean     removes $(BUILD)"
@@ -288,6 +294,12 @@ asan: npm
 	@tools/deps asan
 	@$(build) asan
 	@$(asan_env) $(run)/asan all e2e workers cluster chaos
+
+
+source: npm
+	@tools/deps source
+	@$(build) source "$(NGINX_SOURCE)"
+	@$(source_env) $(run)/source all e2e workers cluster chaos
 
 
 clean:
