@@ -238,8 +238,10 @@ describe('a reload while other nodes publish', () => {
 
         it.t.diagnostic(`${n} events`);
         await exactly(it, n);
-        assert.equal(after.cluster_handovers - before.cluster_handovers,
-                     WORKERS.length);
+
+        /* more, if the heir was a worker that had not been told to leave yet */
+        assert.ok(after.cluster_handovers - before.cluster_handovers
+                  >= WORKERS.length);
         assert.equal(after.cluster_handovers_cut, 0);
         assert.equal(after.cluster_failures, before.cluster_failures);
     });
@@ -341,7 +343,7 @@ describe('what fails during a reload', () => {
 
             return over + cut > 0;
         }, 'another listens');
-        assert.equal((await counters(it)).cluster_handovers, 1);
+        assert.ok((await counters(it)).cluster_handovers >= 1);
         await more(it, 100);
 
         const n = await end(it);
