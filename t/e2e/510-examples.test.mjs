@@ -863,7 +863,7 @@ describe('tools/example', () => {
     }
 
     test('starts one, and tidies up on Ctrl-C',
-        { skip: !existsSync(path.join(build, 'client'))
+        { skip: !existsSync(path.join(build, 'obj/module'))
                 && 'this is not the module that make builds' }, async () => {
             const port = await freePort();
             const child = run(build, 'resource-status', String(port));
