@@ -257,19 +257,14 @@ test('a handshake that a leaving worker was in the middle of', async () => {
 });
 
 
-/*
- * Were the probe closed once it is answered, the stock client would have paused
- * polling for nothing and be deaf until it times out.
- */
-test('an upgrade that has begun is finished by a leaving worker', async () => {
+/* A polling session whose upgrade has begun: all but the "5". */
+async function probed() {
     await draining(LONG);
 
     const session = await Polling.open(nginx.url);
     const id = await session.connect();
     const ws = await WebSocketRaw.open(nginx.url, { sid: session.sid });
     const old = await ownerOf(nginx, ws.socket);
-    const leaves = async () => (await nginx.status()).workers
-        .find((w) => w.pid === old)?.draining;
 
     await ws.send('2probe');
     assert.equal(await ws.recv(), '3probe');
@@ -277,8 +272,27 @@ test('an upgrade that has begun is finished by a leaving worker', async () => {
     const { parked } = await session.park();
 
     assert.equal((await parked).body, '6');
+
+    return { id, ws, old };
+}
+
+
+/* Resolves when a worker, after a reload, moves its clients. */
+async function reloaded(pid) {
     await nginx.reload({ drain: `${DRAIN}ms` });
-    await until(leaves, 'the old worker is leaving');
+    await until(async () => (await nginx.status()).workers
+        .find((w) => w.pid === pid)?.draining, 'the old worker is leaving');
+}
+
+
+/*
+ * Were the probe closed once it is answered, the stock client would have paused
+ * polling for nothing and be deaf until it times out.
+ */
+test('an upgrade that has begun is finished by a leaving worker', async () => {
+    const { id, ws, old } = await probed();
+
+    await reloaded(old);
     await nginx.publish({ rooms: id, event: 'e', data: 1 });
     await ws.send('5');
     assert.equal(await ws.recv(), '42["e",1]');
@@ -300,19 +314,7 @@ test('an upgrade that has begun is finished by a leaving worker', async () => {
 
 
 test('who is behind is moved when it has got what is there', async () => {
-    await draining(LONG);
-
-    const session = await Polling.open(nginx.url);
-    const id = await session.connect();
-    const ws = await WebSocketRaw.open(nginx.url, { sid: session.sid });
-    const old = await ownerOf(nginx, ws.socket);
-
-    await ws.send('2probe');
-    assert.equal(await ws.recv(), '3probe');
-
-    const { parked } = await session.park();
-
-    assert.equal((await parked).body, '6');
+    const { id, ws, old } = await probed();
 
     /* more than the kernel takes for a client that does not read */
     for (let n = 0; n < 60; n++) {
@@ -320,9 +322,7 @@ test('who is behind is moved when it has got what is there', async () => {
                               data: [n, 'x'.repeat(100000)] });
     }
 
-    await nginx.reload({ drain: `${DRAIN}ms` });
-    await until(async () => (await nginx.status()).workers
-        .find((w) => w.pid === old)?.draining, 'the old worker is leaving');
+    await reloaded(old);
     ws.socket.pause();
     await ws.send('5');
     await sleep(STEP * 6);
